@@ -1,0 +1,45 @@
+/// What is wrong with a configuration file: every problem found, in the order of the file.
+public struct ConfigurationError: Error, Sendable, Equatable {
+    /// One problem and its place.
+    public struct Problem: Sendable, Equatable, CustomStringConvertible {
+        /// The file, as the caller named it.
+        public var file: String
+        /// Line and column, both from 1; nil where the file as a whole is at fault.
+        public var place: Place?
+        /// The key's path, as in `ports[2].macs[0]`; empty for the file as a whole.
+        public var path: String
+        /// What is wrong, what was expected, and how to mend it.
+        public var message: String
+
+        /// `file:line:column: key.path: message`.
+        public var description: String {
+            var text = file
+            if let place { text += ":\(place.line):\(place.column)" }
+            text += ": "
+            if !path.isEmpty { text += path + ": " }
+            return text + message
+        }
+    }
+
+    /// A place in a file.
+    public struct Place: Sendable, Hashable, Comparable {
+        /// From 1.
+        public var line: Int
+        /// From 1, in Unicode scalars.
+        public var column: Int
+
+        public static func < (one: Place, other: Place) -> Bool {
+            (one.line, one.column) < (other.line, other.column)
+        }
+    }
+
+    /// The problems in the order of the file; never empty.
+    public var problems: [Problem]
+}
+
+extension ConfigurationError: CustomStringConvertible {
+    /// One problem per line.
+    public var description: String {
+        problems.map(\.description).joined(separator: "\n")
+    }
+}
