@@ -1,3 +1,8 @@
 /// Header-only shims for what Swift cannot import by itself: function-like macros, ioctl numbers,
 /// unions. One header per subject; every function is `static inline` and starts with `weft_`.
 #pragma once
+
+#include "weft_atomic.h"
+#include "weft_eventfd.h"
+#include "weft_udp.h"
+#include "weft_uring.h"
