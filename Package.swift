@@ -76,8 +76,15 @@ let package = Package(
             ],
             swiftSettings: language),
 
-        .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: language),
-        .testTarget(name: "ForwardingTests", dependencies: ["Forwarding", "Wire"], swiftSettings: language),
+        // Frames to test with, built without the code under test.
+        .target(
+            name: "TestFrames", dependencies: ["Wire"], path: "Tests/TestFrames",
+            swiftSettings: language),
+        .testTarget(
+            name: "WireTests", dependencies: ["TestFrames", "Wire"], swiftSettings: language),
+        .testTarget(
+            name: "ForwardingTests", dependencies: ["Forwarding", "TestFrames", "Wire"],
+            swiftSettings: language),
         .testTarget(name: "UringTests", dependencies: ["Uring"], swiftSettings: language),
         .testTarget(name: "PortsTests", dependencies: ["Ports", "Lab"], swiftSettings: language),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog"], swiftSettings: language),
