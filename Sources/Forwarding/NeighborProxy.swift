@@ -1,0 +1,121 @@
+// NeighborProxy: ARP and ND at the source. A question whose answer is in the neighbour table is
+// answered on the port that asked and is not flooded (RFC 9161 section 3.3). A question about
+// one's own address (gratuitous ARP, duplicate address detection of an address that we think is
+// the asker's) is never answered, or a station would be told that its own address is taken.
+
+import Wire
+
+enum NeighborProxy {
+    /// Rewrites a question in place as its answer. The answer's length, nil if it is no question
+    /// or we do not know.
+    @inline(__always)
+    static func answer(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, source: MACAddress,
+        network: UInt16, _ neighbors: NeighborView
+    ) -> Int? {
+        if layout.network == .arp {
+            return answerARP(frame, layout, source, network, neighbors)
+        }
+        if layout.transport == .icmpv6 {
+            return answerND(frame, layout, source, network, neighbors)
+        }
+        return nil
+    }
+
+    private static func answerARP(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, _ source: MACAddress,
+        _ network: UInt16, _ neighbors: NeighborView
+    ) -> Int? {
+        let packet = frame + Int(layout.networkOffset)
+        guard ARP.isIPv4OverEthernet(packet), packet.load16(ARP.operation) == ARP.request,
+            MACAddress(at: frame + Ethernet.destination).isBroadcast
+        else { return nil }
+        let sender = packet.load32(ARP.senderIP)
+        let target = IPv4Address(bits: packet.load32(ARP.targetIP))
+        guard sender != target.bits,
+            let owner = neighbors.lookup(network: network, IPv6Address(mapping: target)),
+            owner != source
+        else { return nil }
+        source.store(at: frame + Ethernet.destination)
+        owner.store(at: frame + Ethernet.source)
+        packet.store16(ARP.reply, ARP.operation)
+        source.store(at: packet + ARP.targetMAC)
+        packet.store32(sender, ARP.targetIP)
+        owner.store(at: packet + ARP.senderMAC)
+        packet.store32(target.bits, ARP.senderIP)
+        return Int(layout.networkOffset) &+ ARP.length
+    }
+
+    private static func answerND(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, _ source: MACAddress,
+        _ network: UInt16, _ neighbors: NeighborView
+    ) -> Int? {
+        let packet = frame + Int(layout.networkOffset)
+        let message = frame + Int(layout.transportOffset)
+        guard message.load8(ND.type) == ND.solicitation,
+            layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength,
+            packet.load8(IPv6.hopLimit) == 255, message.load8(ND.code) == 0,
+            MACAddress(at: frame + Ethernet.destination).isMulticast
+        else { return nil }
+        let asker = IPv6Address(at: packet + IPv6.source)
+        let target = IPv6Address(at: message + ND.target)
+        guard let owner = neighbors.lookup(network: network, target), owner != source else {
+            return nil
+        }
+        return writeAdvertisement(frame, layout, to: asker, source, target: target, owner)
+    }
+
+    /// RFC 4861 section 7.2.4; to an asker without an address (duplicate address detection) it
+    /// goes to all nodes, unsolicited.
+    private static func writeAdvertisement(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, to asker: IPv6Address,
+        _ askerMAC: MACAddress, target: IPv6Address, _ owner: MACAddress
+    ) -> Int {
+        let packet = frame + Int(layout.networkOffset)
+        let message = packet + IPv6.headerLength
+        let messageLength = ND.messageLength + ND.linkLayerOptionLength
+        let isUnspecified = asker == .any
+        let allNodes = IPv6Address(high: 0xff02 << 48, low: 1)
+        (isUnspecified ? MACAddress(bits: 0x3333_0000_0001) : askerMAC)
+            .store(at: frame + Ethernet.destination)
+        owner.store(at: frame + Ethernet.source)
+        packet.store32(0x6000_0000, IPv6.versionAndClass)
+        packet.store16(UInt16(messageLength), IPv6.payloadLength)
+        packet.store8(IPProtocol.icmpv6.rawValue, IPv6.nextHeader)
+        packet.store8(255, IPv6.hopLimit)
+        target.store(at: packet + IPv6.source)
+        (isUnspecified ? allNodes : asker).store(at: packet + IPv6.destination)
+        message.store8(ND.advertisement, ND.type)
+        message.store8(0, ND.code)
+        message.store32(ND.override | (isUnspecified ? 0 : ND.solicited), ND.flags)
+        target.store(at: message + ND.target)
+        message.store8(ND.targetLinkLayer, ND.messageLength)
+        message.store8(1, ND.messageLength + 1)
+        owner.store(at: message + ND.messageLength + 2)
+        ICMP.storeChecksumV6(packet, messageLength: messageLength)
+        return Int(layout.networkOffset) + IPv6.headerLength + messageLength
+    }
+
+    /// The IP address that an ARP or ND frame says is its source's own; `.any` if it says none.
+    static func ownAddress(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, source: MACAddress
+    ) -> IPv6Address {
+        let packet = frame + Int(layout.networkOffset)
+        if layout.network == .arp {
+            let sender = IPv4Address(bits: packet.load32(ARP.senderIP))
+            guard ARP.isIPv4OverEthernet(packet), sender != .any,
+                MACAddress(at: packet + ARP.senderMAC) == source
+            else { return .any }
+            return IPv6Address(mapping: sender)
+        }
+        let message = frame + Int(layout.transportOffset)
+        guard layout.transport == .icmpv6, packet.load8(IPv6.hopLimit) == 255,
+            layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength
+        else { return .any }
+        return switch message.load8(ND.type) {
+        case ND.solicitation: IPv6Address(at: packet + IPv6.source)
+        case ND.advertisement: IPv6Address(at: message + ND.target)
+        default: .any
+        }
+    }
+}

@@ -1,0 +1,207 @@
+// NeighborTable: (network, IP) -> MAC, for answering ARP and ND at the source. Written by one
+// thread, read by all workers; the same scheme as EndpointTable, with slots of four words:
+//
+//   IP high | IP low | network index + 1 | MAC (48 bits) and flags
+//
+// IPv4 stands as ::ffff:a.b.c.d. The third word is stored last and never changes in a storage, so
+// whoever sees it sees the address beside it.
+
+public import Synchronization
+package import Wire
+
+/// A (network, IP).
+package struct NeighborKey: Hashable, Sendable {
+    package let network: UInt16
+    package let address: IPv6Address
+
+    package init(network: UInt16, address: IPAddress) {
+        self.network = network
+        self.address = address.mapped
+    }
+
+    init(network: UInt16, mapped: IPv6Address) {
+        self.network = network
+        self.address = mapped
+    }
+}
+
+/// What a worker reads during one turn. Valid until the worker's next quiescent point.
+@frozen
+public struct NeighborView {
+    @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
+    @usableFromInline let mask: UInt64
+    @usableFromInline let seed: UInt64
+
+    @inline(__always)
+    init(words: UnsafeMutablePointer<Atomic<UInt64>>, mask: UInt64, seed: UInt64) {
+        self.words = words
+        self.mask = mask
+        self.seed = seed
+    }
+
+    @inline(__always)
+    func home(_ high: UInt64, _ low: UInt64, _ network: UInt64) -> UInt64 {
+        let first = (low ^ seed).multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15 ^ network << 1)
+        let second = (high ^ first.high ^ first.low)
+            .multipliedFullWidth(by: 0xd6e8_feb8_6659_fd93)
+        return (second.high ^ second.low) & mask
+    }
+
+    /// Finds a key's slot, or the free one where it would go.
+    @inline(__always)
+    func slot(_ high: UInt64, _ low: UInt64, _ network: UInt64) -> (slot: Int, found: Bool) {
+        var slot = home(high, low, network)
+        while true {
+            let base = Int(slot &* 4)
+            let tag = words[base &+ 2].load(ordering: .acquiring)
+            if tag == 0 { return (Int(slot), false) }
+            if tag == network, words[base].load(ordering: .relaxed) == high,
+                words[base &+ 1].load(ordering: .relaxed) == low
+            {
+                return (Int(slot), true)
+            }
+            slot = (slot &+ 1) & mask
+        }
+    }
+
+    /// The MAC that owns an address in a network, nil if unknown.
+    @inline(__always)
+    func lookup(network: UInt16, _ address: IPv6Address) -> MACAddress? {
+        let (slot, found) = slot(address.high, address.low, UInt64(network) &+ 1)
+        guard found else { return nil }
+        let value = words[slot &* 4 &+ 3].load(ordering: .acquiring)
+        return value & NeighborTable.presentBit != 0 ? MACAddress(bits: value) : nil
+    }
+}
+
+/// The table itself. Every method but `view` belongs to the one writing thread.
+public final class NeighborTable: @unchecked Sendable {
+    static let presentBit: UInt64 = 1 << 63
+    static let fixedBit: UInt64 = 1 << 62
+    private static let headerBytes = 64
+    private let published: Atomic<UnsafeMutableRawPointer>
+    private let domain: ReclamationDomain
+    private let seed: UInt64
+    private var capacity: Int
+    private var used = 0
+    /// Neighbours in the table.
+    public private(set) var count = 0
+
+    package init(domain: ReclamationDomain, capacity: Int = 1024, seed: UInt64 = .random(in: 0 ... .max)) {
+        self.domain = domain
+        self.seed = seed
+        self.capacity = max(16, capacity).nextPowerOfTwo
+        published = Atomic(Self.allocate(capacity: self.capacity, seed: seed))
+    }
+
+    deinit {
+        published.load(ordering: .relaxed).deallocate()
+    }
+
+    /// The current storage, for one turn of a worker.
+    @inline(__always)
+    public var view: NeighborView {
+        Self.view(of: published.load(ordering: .sequentiallyConsistent))
+    }
+
+    /// The MAC of an address and whether configuration fixed it.
+    package func get(_ key: NeighborKey) -> (mac: MACAddress, fixed: Bool)? {
+        let view = view
+        let (slot, found) = view.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
+        guard found else { return nil }
+        let value = view.words[slot * 4 + 3].load(ordering: .relaxed)
+        guard value & Self.presentBit != 0 else { return nil }
+        return (MACAddress(bits: value), value & Self.fixedBit != 0)
+    }
+
+    package func set(_ key: NeighborKey, _ mac: MACAddress, fixed: Bool = false) {
+        let value = mac.bits | Self.presentBit | (fixed ? Self.fixedBit : 0)
+        let view = view
+        let (slot, found) = view.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
+        if found {
+            let before = view.words[slot * 4 + 3].exchange(value, ordering: .releasing)
+            if before == 0 { count += 1 }
+            return
+        }
+        guard (used + 1) * 4 <= capacity * 3 else {
+            rebuild()
+            return set(key, mac, fixed: fixed)
+        }
+        Self.fill(view, slot, key, value)
+        used += 1
+        count += 1
+    }
+
+    /// Removes a neighbour; true if it was there.
+    @discardableResult
+    package func remove(_ key: NeighborKey) -> Bool {
+        let view = view
+        let (slot, found) = view.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
+        guard found, view.words[slot * 4 + 3].exchange(0, ordering: .releasing) != 0 else {
+            return false
+        }
+        count -= 1
+        return true
+    }
+
+    /// Every neighbour, in no order.
+    package func forEach(_ body: (NeighborKey, MACAddress, _ fixed: Bool) -> Void) {
+        let words = view.words
+        for slot in 0..<capacity {
+            let tag = words[slot * 4 + 2].load(ordering: .relaxed)
+            let value = words[slot * 4 + 3].load(ordering: .relaxed)
+            guard tag != 0, value & Self.presentBit != 0 else { continue }
+            let address = IPv6Address(
+                high: words[slot * 4].load(ordering: .relaxed),
+                low: words[slot * 4 + 1].load(ordering: .relaxed))
+            body(
+                NeighborKey(network: UInt16(truncatingIfNeeded: tag - 1), mapped: address),
+                MACAddress(bits: value), value & Self.fixedBit != 0)
+        }
+    }
+
+    private func rebuild() {
+        let old = published.load(ordering: .relaxed)
+        var size = 16
+        while size * 3 < (count + 1) * 8 { size *= 2 }
+        let new = Self.allocate(capacity: size, seed: seed)
+        let to = Self.view(of: new)
+        forEach { key, mac, fixed in
+            let (slot, _) = to.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
+            Self.fill(to, slot, key, mac.bits | Self.presentBit | (fixed ? Self.fixedBit : 0))
+        }
+        capacity = size
+        used = count
+        published.store(new, ordering: .sequentiallyConsistent)
+        domain.retire(old)
+    }
+
+    /// The value and the address first, the word that readers look for last.
+    private static func fill(
+        _ view: NeighborView, _ slot: Int, _ key: NeighborKey, _ value: UInt64
+    ) {
+        let base = slot * 4
+        view.words[base].store(key.address.high, ordering: .relaxed)
+        view.words[base + 1].store(key.address.low, ordering: .relaxed)
+        view.words[base + 3].store(value, ordering: .relaxed)
+        view.words[base + 2].store(UInt64(key.network) + 1, ordering: .releasing)
+    }
+
+    private static func allocate(capacity: Int, seed: UInt64) -> UnsafeMutableRawPointer {
+        let bytes = headerBytes + capacity * 32
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+        memory.storeBytes(of: UInt64(capacity - 1), as: UInt64.self)
+        memory.storeBytes(of: seed, toByteOffset: 8, as: UInt64.self)
+        return memory
+    }
+
+    @inline(__always)
+    private static func view(of memory: UnsafeMutableRawPointer) -> NeighborView {
+        // SAFETY: `allocate` made the memory with this layout; Atomic<UInt64> is a UInt64 in it.
+        NeighborView(
+            words: (memory + headerBytes).assumingMemoryBound(to: Atomic<UInt64>.self),
+            mask: memory.load(as: UInt64.self),
+            seed: memory.load(fromByteOffset: 8, as: UInt64.self))
+    }
+}

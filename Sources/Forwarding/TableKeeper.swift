@@ -1,0 +1,137 @@
+// TableKeeper: the one writer of the tables. It applies what workers report, ages out what has
+// not been seen, and sets what configuration fixes. One thread calls it.
+
+public import Wire
+
+package final class TableKeeper {
+    package let domain: ReclamationDomain
+    package let endpoints: EndpointTable
+    package let neighbors: NeighborTable
+    package let topology: TopologyTable
+    private var queues: [LearningQueue] = []
+    /// Ageing of each network, seconds.
+    private var ageing: [UInt32] = []
+    /// Where the next piece of ageing begins.
+    private var cursor = 0
+    /// Endpoints that the table takes at most; learning stops there, forwarding does not.
+    private let endpointLimit: Int
+
+    /// Endpoints that were seen at another place than before.
+    package private(set) var moves: UInt64 = 0
+    /// Endpoints forgotten because they were not seen.
+    package private(set) var aged: UInt64 = 0
+    /// Sightings refused because the table was full.
+    package private(set) var refused: UInt64 = 0
+
+    package init(endpointLimit: Int = 1 << 20) {
+        let domain = ReclamationDomain()
+        self.domain = domain
+        self.endpointLimit = endpointLimit
+        endpoints = EndpointTable(domain: domain)
+        neighbors = NeighborTable(domain: domain)
+        topology = TopologyTable(domain: domain)
+    }
+
+    /// A worker's queue and reader. All workers are added before the tables are used.
+    package func addWorker() -> (LearningQueue, Reader) {
+        let queue = LearningQueue()
+        queues.append(queue)
+        return (queue, domain.makeReader())
+    }
+
+    /// Publishes a topology.
+    package func publish(_ description: TopologyDescription) {
+        ageing = description.networks.map(\.ageing)
+        topology.publish(description)
+    }
+
+    /// Fixes an endpoint and its addresses, whatever was learned before.
+    package func fix(network: UInt16, mac: MACAddress, addresses: [IPAddress], at place: Location) {
+        let fixed = place.isPort ? Location.port(place.index, fixed: true)
+            : Location.peer(place.index, fixed: true)
+        endpoints.set(EndpointKey(network: network, mac: mac), fixed, seen: 0)
+        for address in addresses {
+            neighbors.set(NeighborKey(network: network, address: address), mac, fixed: true)
+        }
+    }
+
+    /// Applies everything that workers have reported. `now` in seconds.
+    package func applySightings(now: UInt32) {
+        for queue in queues {
+            while let sighting = queue.take() { apply(sighting, now: now) }
+        }
+        domain.collect()
+    }
+
+    private func apply(_ sighting: Sighting, now: UInt32) {
+        let key = sighting.endpoint
+        if let known = endpoints.view.lookup(key) {
+            if !known.location.isFixed {
+                if !known.location.isSamePlace(as: sighting.location) { moves += 1 }
+                endpoints.set(key, sighting.location, seen: now)
+            } else if !known.location.isSamePlace(as: sighting.location) {
+                return
+            }
+        } else if endpoints.count < endpointLimit {
+            endpoints.set(key, sighting.location, seen: now)
+        } else {
+            refused += 1
+            return
+        }
+        learnNeighbor(sighting)
+    }
+
+    private func learnNeighbor(_ sighting: Sighting) {
+        guard sighting.address != .any, !sighting.address.isMulticast,
+            neighbors.count < endpointLimit
+        else { return }
+        let key = NeighborKey(network: sighting.endpoint.network, mapped: sighting.address)
+        if let known = neighbors.get(key), known.fixed || known.mac == sighting.endpoint.mac {
+            return
+        }
+        neighbors.set(key, sighting.endpoint.mac)
+    }
+
+    /// Forgets endpoints that were not seen for their network's ageing time, and neighbours whose
+    /// MAC is no endpoint any more. Looks at a sixteenth of the endpoints per call, so that a
+    /// table of a million does not hold up sightings.
+    package func age(now: UInt32) {
+        let piece = max(64, endpoints.slotCount / 16)
+        if cursor >= endpoints.slotCount {
+            cursor = 0
+            forgetOrphanedNeighbors()
+        }
+        var expired: [EndpointKey] = []
+        endpoints.forEach(inSlots: cursor..<cursor + piece) { key, location, seen in
+            guard !location.isFixed, Int(key.network) < ageing.count,
+                now &- seen >= ageing[Int(key.network)], now &- seen < 1 << 31
+            else { return }
+            expired.append(key)
+        }
+        cursor += piece
+        for key in expired { endpoints.remove(key) }
+        aged += UInt64(expired.count)
+        domain.collect()
+    }
+
+    private func forgetOrphanedNeighbors() {
+        let view = endpoints.view
+        var orphans: [NeighborKey] = []
+        neighbors.forEach { key, mac, fixed in
+            if !fixed, view.lookup(EndpointKey(network: key.network, mac: mac)) == nil {
+                orphans.append(key)
+            }
+        }
+        for key in orphans { neighbors.remove(key) }
+    }
+
+    /// Forgets learned endpoints at a place that is gone, so that their frames are flooded and
+    /// not sent to nobody.
+    package func forget(_ place: Location) {
+        var gone: [EndpointKey] = []
+        endpoints.forEach { key, location, _ in
+            if location.isSamePlace(as: place) { gone.append(key) }
+        }
+        for key in gone { endpoints.remove(key) }
+    }
+}
