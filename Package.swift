@@ -87,7 +87,7 @@ let package = Package(
             swiftSettings: language),
         .testTarget(name: "UringTests", dependencies: ["Uring"], swiftSettings: language),
         .testTarget(name: "PortsTests", dependencies: ["Ports", "Lab"], swiftSettings: language),
-        .testTarget(name: "CatalogTests", dependencies: ["Catalog"], swiftSettings: language),
+        .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
         .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: language),
         .testTarget(name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),
