@@ -50,7 +50,7 @@ let package = Package(
             dependencies: ["Wire", .product(name: "Yams", package: "Yams")],
             swiftSettings: language),
         .target(name: "ControlAPI", swiftSettings: language),
-        .target(name: "Lab", dependencies: ["CLinux"], swiftSettings: language),
+        .target(name: "Lab", dependencies: ["CLinux", "Wire"], swiftSettings: language),
 
         .executableTarget(
             name: "weftd",
@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(name: "PortsTests", dependencies: ["Ports", "Lab"], swiftSettings: language),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
-        .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: language),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),
     ]
 )

@@ -4,5 +4,6 @@
 
 #include "weft_atomic.h"
 #include "weft_eventfd.h"
+#include "weft_lab.h"
 #include "weft_udp.h"
 #include "weft_uring.h"

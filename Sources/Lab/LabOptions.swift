@@ -1,0 +1,33 @@
+/// How a lab's underlay is built.
+public struct LabOptions: Sendable, Equatable, Codable {
+    /// The underlay's MTU in bytes: 1500, or 9001 as within an EC2 VPC.
+    public var mtu: Int
+    /// What the wire's ends can do.
+    public var profile: WireProfile
+    /// Whether hosts have IPv6 underlay addresses too; `weftd` then uses those.
+    public var ipv6Underlay: Bool
+
+    /// Options; without arguments those that results are quoted on.
+    public init(mtu: Int = 1500, profile: WireProfile = .nic, ipv6Underlay: Bool = false) {
+        self.mtu = mtu
+        self.profile = profile
+        self.ipv6Underlay = ipv6Underlay
+    }
+}
+
+/// A network that spans the hosts of a lab.
+public struct LabNetwork: Sendable, Equatable {
+    /// Its name, for example blue.
+    public var name: String
+    /// Its VXLAN network identifier, 1...16777215.
+    public var vni: UInt32
+    /// The MTU of its VMs' devices in bytes; nil lets `weftd` derive it from the underlay's.
+    public var mtu: Int?
+
+    /// A network.
+    public init(_ name: String, vni: UInt32, mtu: Int? = nil) {
+        self.name = name
+        self.vni = vni
+        self.mtu = mtu
+    }
+}

@@ -1,0 +1,67 @@
+import Glibc
+import Lab
+import Testing
+
+/// A lab leaves nothing behind, however it ends.
+@Suite(.enabled(if: geteuid() == 0, "network namespaces need root"), .serialized)
+struct TearDownTests {
+    private let name = "t\(getpid())-down"
+
+    /// Namespaces and files of the lab that are there now.
+    private func traces() throws -> [String] {
+        try Command(["sh", "-c", "ls -d /run/netns/\(name)-* /run/weft-lab/\(name)* 2>/dev/null"])
+            .run().stdout.split(separator: "\n").map(String.init)
+    }
+
+    private func isRunning(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }
+
+    @Test func removesAllItMade() throws {
+        let lab = try Lab(name: name)
+        let host = try lab.addHost()
+        try lab.addVM(
+            "vm1", on: host, network: LabNetwork("blue", vni: 100), addresses: ["10.0.0.1/24"])
+        let polite = try host.spawn(["sleep", "1000"], name: "polite")
+        let stubborn = try host.spawn(
+            ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], name: "stubborn")
+        #expect(polite.isRunning && stubborn.isRunning)
+        #expect(try traces().count >= 5)
+
+        lab.tearDown()
+        #expect(try traces() == [])
+        #expect(!isRunning(polite.pid))
+        #expect(!isRunning(stubborn.pid))
+    }
+
+    @Test func removesAllWhenBuildingFails() throws {
+        struct Failure: Error {}
+        #expect(throws: Failure.self) {
+            try Lab.with(name: name) { lab in
+                try lab.addHost()
+                throw Failure()
+            }
+        }
+        #expect(try traces() == [])
+    }
+
+    @Test func leavesANamespaceAloneThatItDidNotMake() throws {
+        try Command(["ip", "netns", "add", "\(name)-one-0"]).check()
+        defer { _ = try? Command(["ip", "netns", "del", "\(name)-one-0"]).run() }
+        #expect(throws: LabError.self) {
+            try Lab.with(name: name) { try $0.addHost() }
+        }
+        #expect(try traces() == ["/run/netns/\(name)-one-0"])
+    }
+
+    @Test func aStandingLabIsInTheWayUntilItIsRemoved() throws {
+        let lab = try Lab(name: name)
+        try lab.addHost()
+        // Ours, as long as this process lives.
+        #expect(throws: LabError.self) { try Lab.remove(name: name) }
+        try lab.leaveStanding()
+        #expect(throws: LabError.self) { try Lab(name: name) }
+        #expect(try traces() != [])
+        try Lab.remove(name: name)
+        #expect(try traces() == [])
+        #expect(throws: LabError.noSuchLab(name)) { try Lab.remove(name: name) }
+    }
+}
