@@ -3,7 +3,7 @@
 // words as they lie in memory, which is the same sum with its bytes swapped, and `fold` swaps
 // once at the end. Addition is commutative, so pieces may be summed in any order.
 //
-// Why plain SIMD and no hand-written AVX2: docs/decisions/0003-checksum.md.
+// Why plain SIMD and no hand-written AVX2: docs/decisions/0001-checksum.md.
 
 /// The Internet checksum of RFC 1071.
 ///
