@@ -86,7 +86,7 @@ let package = Package(
             name: "ForwardingTests", dependencies: ["Forwarding", "TestFrames", "Wire"],
             swiftSettings: language),
         .testTarget(name: "UringTests", dependencies: ["Uring"], swiftSettings: language),
-        .testTarget(name: "PortsTests", dependencies: ["Ports", "Lab"], swiftSettings: language),
+        .testTarget(name: "PortsTests", dependencies: ["Ports", "Uring", "Wire"], swiftSettings: language),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
         .testTarget(name: "LabTests", dependencies: ["Lab", "Wire"], swiftSettings: language),

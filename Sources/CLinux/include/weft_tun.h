@@ -1,0 +1,60 @@
+#pragma once
+
+/// TUN/TAP requests (Documentation/networking/tuntap.rst). Each gives 0 or a negative errno.
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20 /* Linux 6.2: I can handle USO for IPv4 packets */
+#define TUN_F_USO6 0x40 /* ... for IPv6 packets */
+#endif
+
+/// Opens a queue of the interface `name`, which is created if it does not exist.
+/// `flags` are added to those of a TAP with virtio headers: 0 or IFF_MULTI_QUEUE.
+static inline int weft_tun_attach(int fd, const char *name, int flags) {
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags);
+    return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
+}
+
+/// IFF_* flags that the queue's interface has.
+static inline int weft_tun_flags(int fd, int *flags) {
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    if (ioctl(fd, TUNGETIFF, &request) < 0) return -errno;
+    *flags = (unsigned short)request.ifr_flags;
+    return 0;
+}
+
+static inline int weft_tun_set_header_size(int fd, int bytes) {
+    return ioctl(fd, TUNSETVNETHDRSZ, &bytes) < 0 ? -errno : 0;
+}
+
+/// A send buffer without limit: below INT_MAX the driver leaves its fast path.
+static inline int weft_tun_set_unlimited_buffer(int fd) {
+    int bytes = INT_MAX;
+    return ioctl(fd, TUNSETSNDBUF, &bytes) < 0 ? -errno : 0;
+}
+
+static inline int weft_tun_set_offload(int fd, unsigned int features) {
+    return ioctl(fd, TUNSETOFFLOAD, (unsigned long)features) < 0 ? -errno : 0;
+}
+
+static inline int weft_tun_set_persistent(int fd, int on) {
+    return ioctl(fd, TUNSETPERSIST, (unsigned long)on) < 0 ? -errno : 0;
+}
+
+static inline int weft_tun_set_owner(int fd, unsigned int uid) {
+    return ioctl(fd, TUNSETOWNER, (unsigned long)uid) < 0 ? -errno : 0;
+}
+
+static inline int weft_tun_set_group(int fd, unsigned int gid) {
+    return ioctl(fd, TUNSETGROUP, (unsigned long)gid) < 0 ? -errno : 0;
+}
