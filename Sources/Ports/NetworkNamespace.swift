@@ -26,9 +26,8 @@ public struct NetworkNamespace: Sendable, Hashable, CustomStringConvertible {
         var result: Result?
         var failure: SystemError?
         try onThread {
-            let refusal = -weft_enter_network_namespace(descriptor.number)
-            guard refusal == 0 else {
-                failure = SystemError(call: "setns \(namespace.path)", errno: refusal)
+            guard weft_enter_network_namespace(descriptor.number) == 0 else {
+                failure = .last("setns \(namespace.path)")
                 return
             }
             do throws(SystemError) {

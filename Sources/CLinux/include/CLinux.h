@@ -6,7 +6,6 @@
 #include "weft_eventfd.h"
 #include "weft_lab.h"
 #include "weft_netlink.h"
-#include "weft_netns.h"
 #include "weft_packet.h"
 #include "weft_tun.h"
 #include "weft_udp.h"
