@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(name: "PortsTests", dependencies: ["Ports", "Uring", "Wire"], swiftSettings: language),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "Wire"], swiftSettings: language),
+        .testTarget(name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),
     ]
 )
