@@ -31,3 +31,16 @@ public enum Interruption {
         if isRequested { throw LabError.interrupted }
     }
 }
+
+/// Sleeps; throws `LabError.interrupted` instead of sleeping on if a signal arrives.
+public func pause(_ duration: Duration) throws {
+    let end = ContinuousClock.now + duration
+    while true {
+        try Interruption.check()
+        let left = end - ContinuousClock.now
+        guard left > .zero else { return }
+        // Slices, for the signal may reach another thread, whose sleep it ends and not this one.
+        let slice = min(left, .milliseconds(20)).components
+        usleep(useconds_t(slice.attoseconds / 1_000_000_000_000) + 1)
+    }
+}

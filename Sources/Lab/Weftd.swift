@@ -40,14 +40,13 @@ public final class Weftd {
         until deadline: ContinuousClock.Instant, for what: String, _ condition: () throws -> Bool
     ) throws {
         while try !condition() {
-            try Interruption.check()
             guard process.isRunning else {
                 throw LabError.processEnded("weftd on \(host.name)", log: process.logTail())
             }
             guard ContinuousClock.now < deadline else {
                 throw LabError.timedOut(waitingFor: what, detail: process.logTail())
             }
-            usleep(5000)
+            try pause(.milliseconds(5))
         }
     }
 
@@ -80,8 +79,10 @@ extension Lab {
         return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     }
 
-    /// Whether a `weftd` is in `programDirectory`, for tests that need one.
-    public static var hasWeftd: Bool { access("\(programDirectory)/weftd", X_OK) == 0 }
+    /// Whether a program of this name is in `programDirectory`, for tests that need one.
+    public static func hasProgram(_ name: String) -> Bool {
+        access("\(programDirectory)/\(name)", X_OK) == 0
+    }
 
     /// The configuration of a host for the VMs that the lab has now, to be changed before
     /// `startWeftd` where a test wants something else.

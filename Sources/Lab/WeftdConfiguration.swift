@@ -71,7 +71,8 @@ public struct WeftdConfiguration: Sendable, Equatable {
         peers = lab.hosts.filter { $0 !== host }.map { Peer(name: $0.name, address: $0.vtep) }
         // Each host has each network, as a cloud's hosts may: VMs come and go.
         networks = []
-        for network in lab.vms.map(\.network) where !networks.contains(where: { $0.name == network.name }) {
+        for network in lab.vms.map(\.network)
+        where !networks.contains(where: { $0.name == network.name }) {
             networks.append(Network(name: network.name, vni: network.vni, mtu: network.mtu))
         }
         ports = host.vms.map(Port.init)

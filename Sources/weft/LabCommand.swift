@@ -51,10 +51,7 @@ extension LabCommand {
                 if foreground {
                     print(try Lab.overview(of: lab.name))
                     fflush(nil)
-                    while true {
-                        try Interruption.check()
-                        usleep(20_000)
-                    }
+                    while true { try pause(.seconds(1)) }
                 }
                 try lab.leaveStanding()
             } catch {

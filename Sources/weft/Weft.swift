@@ -6,5 +6,5 @@ struct Weft: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weft",
         abstract: "Look at the overlay, and try it in a lab on this machine.",
-        subcommands: [LabCommand.self])
+        subcommands: [LabCommand.self, DemoCommand.self])
 }

@@ -64,4 +64,31 @@ struct TearDownTests {
         #expect(try traces() == [])
         #expect(throws: LabError.noSuchLab(name)) { try Lab.remove(name: name) }
     }
+
+    /// Killed before, while and after it builds, by each signal that it catches.
+    @Test(
+        .enabled(if: Lab.hasProgram("weft"), "set WEFT_BIN to the directory of a built weft"),
+        arguments: ["INT", "TERM", "HUP"], [0.02, 0.05, 0.5])
+    func aSignalRemovesAll(signal: String, delay: Double) throws {
+        let weft = "\(Lab.programDirectory)/weft"
+        let result = try Command([
+            "sh", "-c",
+            """
+            \(weft) lab up --foreground --name \(name) & pid=$!
+            sleep \(delay); kill -\(signal) $pid; wait $pid
+            """,
+        ]).run()
+        #expect(!result.timedOut)
+        #expect(try traces() == [])
+    }
+
+    @Test(.enabled(if: Lab.hasProgram("weft"), "set WEFT_BIN to the directory of a built weft"))
+    func whatACrashLeftIsRemovedByTheNextLab() throws {
+        let weft = "\(Lab.programDirectory)/weft"
+        let crash = "\(weft) lab up --foreground --name \(name) & sleep 0.5; kill -KILL $!"
+        _ = try Command(["sh", "-c", crash]).run()
+        #expect(try traces() != [])
+        try Lab.with(name: name) { _ = try $0.addHost() }
+        #expect(try traces() == [])
+    }
 }
