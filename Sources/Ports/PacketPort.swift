@@ -9,6 +9,10 @@ import Glibc
 /// bridges the interface has.
 ///
 /// A VLAN tag is not in the frame as received: `VLANTag` finds it in the control messages.
+///
+/// When the interface is set down, a socket gives ENETDOWN once and goes on when it is up again.
+/// When it is removed the sockets stay silent: `LinkMonitor` tells, and a new one has to be
+/// attached again.
 public final class PacketPort: Sendable {
     /// Bytes of virtio_net_hdr before each frame: without `num_buffers`.
     public static let virtioHeaderLength = 10
@@ -49,6 +53,9 @@ public final class PacketPort: Sendable {
                     granted,
                     descriptor.setBuffer(
                         force: SO_RCVBUFFORCE, limited: SO_RCVBUF, bytes: bufferSize))
+                // The default holds three superframes.
+                _ = descriptor.setBuffer(
+                    force: SO_SNDBUFFORCE, limited: SO_SNDBUF, bytes: 8 << 20)
                 try Self.bind(descriptor, link)
                 if count > 1 { group = try Self.join(group, descriptor, name) }
                 descriptors.append(descriptor)

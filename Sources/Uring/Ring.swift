@@ -53,6 +53,11 @@ public struct Ring: ~Copyable {
         }
         // Spares the kernel a descriptor look-up per call; without it the ring works as well.
         _ = io_uring_register_ring_fd(ring)
+        // Nothing here should ever need a kernel thread; if something does, one of each kind.
+        let workers = UnsafeMutablePointer<UInt32>.allocate(capacity: 2)
+        workers.initialize(repeating: 1, count: 2)
+        _ = io_uring_register_iowq_max_workers(ring, workers)
+        workers.deallocate()
         // `flush` publishes entries in the order of their slots, so the indirection through
         // `array` is the identity (absent where liburing asks for IORING_SETUP_NO_SQARRAY).
         if let array = ring.pointee.sq.array {

@@ -107,6 +107,28 @@ struct PacketPortTests {
         #expect(counts.reduce(0, +) == 20)
     }
 
+    @Test("A superframe crosses whole, with the header that says how to cut it")
+    func superframe() throws {
+        let pair = try Pair()
+        let near = try PacketPort("a0", in: pair.host.namespace)
+        let far = try PacketPort("b0", in: pair.guest.namespace)
+        // virtio_net_hdr: NEEDS_CSUM, TCPv4, header 54, segments of 1000, sum from 34 at 16.
+        let header: [UInt8] = [1, 1, 54, 0, 0xe8, 3, 34, 0, 16, 0]
+        let length = 20 + 20 + 30_000
+        let ip: [UInt8] =
+            [0x45, 0, UInt8(length >> 8), UInt8(length & 0xff), 0, 1, 0x40, 0, 64, 6, 0, 0]
+            + [10, 9, 1, 2, 10, 9, 1, 1]
+        let tcp: [UInt8] = [0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0]
+        let frame =
+            [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x08, 0x00] + ip + tcp
+            + [UInt8](repeating: 0x55, count: 30_000)
+        try Self.send(frame, header: header, through: far.sockets[0])
+        let received = try #require(Self.receive(near.sockets[0], etherType: 0x0800))
+        #expect(received.count == PacketPort.virtioHeaderLength + frame.count)
+        #expect(Array(received.header.prefix(2)) == [1, 1])
+        #expect(Array(received.header[4..<6]) == [0xe8, 3])
+    }
+
     @Test("An interface that is not there is named")
     func missing() throws {
         let space = try TestNamespace()
@@ -121,6 +143,7 @@ struct PacketPortTests {
         let count: Int
         let etherType: UInt16
         let tag: VLANTag?
+        let header: [UInt8]
     }
 
     /// The next frame of `etherType`.
@@ -149,14 +172,19 @@ struct PacketPortTests {
                     return Frame(
                         count: count,
                         etherType: UInt16(bytes[22]) << 8 | UInt16(bytes[23]),
-                        tag: VLANTag(control: start, length: Int(message.msg_controllen)))
+                        tag: VLANTag(control: start, length: Int(message.msg_controllen)),
+                        header: Array(bytes.prefix(PacketPort.virtioHeaderLength)))
                 }
             }
         }
     }
 
-    static func send(_ frame: [UInt8], through socket: Int32) throws {
-        let bytes = [UInt8](repeating: 0, count: PacketPort.virtioHeaderLength) + frame
+    static func send(
+        _ frame: [UInt8],
+        header: [UInt8] = [UInt8](repeating: 0, count: PacketPort.virtioHeaderLength),
+        through socket: Int32
+    ) throws {
+        let bytes = header + frame
         try #require(Glibc.send(socket, bytes, bytes.count, 0) == bytes.count)
     }
 }

@@ -4,7 +4,7 @@ import Glibc
 import Testing
 import Uring
 
-@Suite("Reads through a ring")
+@Suite("Reads through a ring", .enabled(if: KernelFeatures.probe().bufferRings))
 struct ReadTests {
     @Test("One read takes a buffer")
     func oneShot() throws {

@@ -74,7 +74,9 @@ struct Message: ~Copyable {
     /// A message of `length` bytes, the byte at `i` being `i` modulo 251.
     init(to peer: sockaddr_in, length: Int, segment: UInt16? = nil) {
         payload = .allocate(byteCount: length, alignment: 64)
-        for i in 0..<length { payload.storeBytes(of: UInt8(i % 251), toByteOffset: i, as: UInt8.self) }
+        for i in 0..<length {
+            payload.storeBytes(of: UInt8(i % 251), toByteOffset: i, as: UInt8.self)
+        }
         name.initialize(to: peer)
         vector.initialize(to: iovec(iov_base: payload, iov_len: length))
         header.initialize(to: msghdr())
