@@ -1,9 +1,10 @@
 // Counters: each worker has its own block, written by it alone with plain stores and read by
-// anyone; a reader adds up the workers. A frame is what a VM handed over or a datagram carried: a
-// superframe counts as one where it enters from a port.
+// anyone; a reader adds up the workers. Frames are counted as they are on the wire: a superframe
+// counts as the frames that it stands for, in and out. What Weft makes itself, copies by flooding
+// and answers, is counted apart:
 //
 //   frames in = delivered + sent + answered + flooded + sum of drops
-//   copies made by flooding = copies delivered + copies sent + sum of dropped copies
+//   copies    = copies delivered + copies sent + sum of dropped copies
 
 public import Synchronization
 import Wire
@@ -22,7 +23,7 @@ public enum Total: Int, CaseIterable, Sendable {
     case answered
     /// Frames that were flooded; their copies are counted apart.
     case flooded
-    /// Copies that flooding made.
+    /// Frames that Weft made: by flooding, or as an answer.
     case copies
     /// Copies that reached a port.
     case copiesDelivered
@@ -94,7 +95,7 @@ public struct Counters: @unchecked Sendable {
         add(frames, at: Counters.dropsAt &+ Int(reason.rawValue))
     }
 
-    /// A copy that flooding made ends here.
+    /// A frame that Weft made ends here.
     @inlinable @inline(__always)
     public func dropCopy(_ reason: Drop, frames: Int = 1) {
         add(frames, at: Counters.copyDropsAt &+ Int(reason.rawValue))

@@ -1,0 +1,131 @@
+// Worker: one thread, one ring, its own sockets, its own queue of every port, its own memory. It
+// shares with other threads only the tables, which it reads, and its mailbox.
+//
+// A frame's way:  fromPort      -> Egress.decide  -> Transmitter (peer) or Deliverer (port)
+//                 fromUnderlay  -> Ingress.decide -> Coalescer -> Deliverer
+//
+// Everything that the completions of one turn ask for is prepared during the turn and handed to
+// the kernel with one system call, which also fetches the next turn's completions.
+
+import Forwarding
+import Glibc
+import Uring
+
+struct Worker: ~Copyable {
+    // `out` holds the ring: it goes first when a worker ends, so that no request is left that
+    // could write into the buffers.
+    var out: Outlet
+    var portBuffers: BufferRing
+    var underlayBuffers: BufferRing
+    var spentPortBuffers: SpentBuffers
+    var spentUnderlayBuffers: SpentBuffers
+    var transmitter: Transmitter
+    var deliverer: Deliverer
+    var coalescer: Coalescer
+    var spinner: Spinner
+    let settings: WorkerSettings
+    let tables: WorkerTables
+    let mailbox: Mailbox
+    var receives: ReceiveRequests
+    /// Completions at the head of the queue whose operations have been counted already.
+    var settled = 0
+    var isStopping = false
+
+    /// Runs until the mailbox says stop.
+    mutating func run() {
+        while !isStopping {
+            fetch()
+            tables.refresh(&out.view)
+            let ready = out.ring.readyCount
+            settleOperations(ready)
+            takeReceived(ready)
+            finishTurn()
+        }
+        drain()
+    }
+
+    /// Submits what the last turn prepared and fetches what has come; sleeps if nothing has.
+    private mutating func fetch() {
+        arm()
+        if out.ring.hasSubmissions || out.ring.hasPendingWork {
+            _ = out.ring.submitAndWait(minimum: 0, timeoutNanoseconds: nil)
+        }
+        if out.ring.readyCount > 0 { return }
+        if spin() { return }
+        out.view.counters.add(.sleeps)
+        tables.reader.sleep()
+        _ = out.ring.submitAndWait(minimum: 1, timeoutNanoseconds: nil)
+    }
+
+    /// Looks for work for a short while before sleeping; true if some came.
+    private mutating func spin() -> Bool {
+        guard spinner.begin() else { return false }
+        while !out.ring.hasPendingWork {
+            guard spinner.goesOn() else { return false }
+        }
+        out.ring.flushTaskWork()
+        spinner.foundWork()
+        return out.ring.readyCount > 0
+    }
+
+    /// Counts the sends and writes that have ended. If all have, which is normal, their memory and
+    /// the buffers that they read from are free again.
+    private mutating func settleOperations(_ ready: Int) {
+        var index = settled
+        while index < ready {
+            let completion = out.ring.completion(at: index)
+            let tag = RequestTag(bits: completion.userData)
+            if tag.kind == .operation { out.complete(tag.index, result: completion.result) }
+            index &+= 1
+        }
+        if out.segmentationRefused { giveUpSegmentation() }
+        guard out.memory.inFlight == 0 else { return }
+        out.memory.reset()
+        spentPortBuffers.recycle(into: &portBuffers)
+        spentUnderlayBuffers.recycle(into: &underlayBuffers)
+    }
+
+    /// Takes what was received, for as long as there is memory to carry it out.
+    private mutating func takeReceived(_ ready: Int) {
+        var taken = 0
+        while taken < ready, out.memory.hasReserve {
+            take(out.ring.completion(at: taken))
+            taken &+= 1
+        }
+        out.ring.advance(taken)
+        settled = ready &- taken
+    }
+
+    @inline(__always)
+    private mutating func take(_ completion: Completion) {
+        let tag = RequestTag(bits: completion.userData)
+        switch tag.kind {
+        case .port: fromPort(tag, completion)
+        case .underlay: fromUnderlay(completion)
+        case .mailbox: takeMail(completion)
+        case .operation, .cancellation, nil: break
+        }
+    }
+
+    /// Hands over what waited for more of its kind.
+    private mutating func finishTurn() {
+        out.view.counters.add(.turns)
+        deliverCoalesced()
+        transmitter.flush(&out)
+        tables.wakeKeeperIfNeeded()
+    }
+
+    /// Lets what was accepted leave, then returns.
+    private mutating func drain() {
+        _ = out.ring.submitAndWait(minimum: 0, timeoutNanoseconds: nil)
+        settleOperations(out.ring.readyCount)
+        tables.reader.sleep()
+    }
+
+    private mutating func giveUpSegmentation() {
+        out.segmentationRefused = false
+        guard transmitter.segments else { return }
+        transmitter.giveUpSegmentation()
+        tables.report(.segmentationRefused)
+    }
+}

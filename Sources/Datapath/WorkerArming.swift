@@ -1,0 +1,87 @@
+import CLinux
+import Forwarding
+import Glibc
+import Uring
+import Wire
+
+extension Worker {
+    /// Prepares the receives that have ended. Buffers have been given back before.
+    mutating func arm() {
+        if receives.mailboxNeedsArming {
+            receives.mailboxNeedsArming = !out.ring.pollMultishot(
+                file: mailbox.eventFile, events: UInt32(POLLIN),
+                userData: RequestTag(.mailbox).bits)
+        }
+        if receives.underlayNeedsArming {
+            receives.underlayNeedsArming = !receives.armUnderlay(out.ring)
+        }
+        if receives.portsNeedArming {
+            receives.portsNeedArming = false
+            for index in 0..<deliverer.capacity { armPort(index) }
+        }
+    }
+
+    private mutating func armPort(_ index: Int) {
+        let port = deliverer.ports + index
+        guard port.pointee.isAttached, !port.pointee.isParked else { return }
+        while port.pointee.readsToArm > 0 {
+            let isPrepared = receives.arm(
+                index, port.pointee, multishot: settings.readsMultishot,
+                length: portBuffers.bufferLength, out.ring)
+            guard isPrepared else {
+                receives.portsNeedArming = true
+                return
+            }
+            port.pointee.readsToArm &-= 1
+        }
+    }
+
+    /// Does what other threads have asked for.
+    mutating func takeMail(_ completion: Completion) {
+        if !completion.more { receives.mailboxNeedsArming = true }
+        for request in mailbox.take() {
+            switch request {
+            case .attach(let port, let queue): attach(port, queue)
+            case .detach(let port): detach(port)
+            case .resume(let port): resume(port)
+            case .stop: isStopping = true
+            }
+        }
+    }
+
+    private mutating func attach(_ index: UInt16, _ queue: Mailbox.Queue) {
+        let port = deliverer.ports + Int(index)
+        port.pointee = WorkerPort(
+            file: queue.file, reading: queue.reading, headerLength: queue.headerLength,
+            generation: port.pointee.generation &+ 1,
+            readsToArm: settings.readsMultishot || queue.reading == .packetSocket
+                ? 1 : Worker.singleReads)
+        receives.portsNeedArming = true
+    }
+
+    /// Ends the reads and writes nothing more. What is in flight completes first: it was submitted
+    /// before the cancellation is.
+    private mutating func detach(_ index: UInt16) {
+        let port = deliverer.ports + Int(index)
+        guard port.pointee.isAttached else { return }
+        _ = out.ring.cancelAll(
+            file: port.pointee.file, userData: RequestTag(.cancellation).bits)
+        port.pointee.file = -1
+        transmitter.flush(&out)
+        deliverCoalesced()
+        // Descriptors are closed by the control thread once this turn's submissions are through.
+        _ = out.ring.submitAndWait(minimum: 0, timeoutNanoseconds: nil)
+        mailbox.acknowledge()
+    }
+
+    /// The interface is back: reads that failed are tried again.
+    private mutating func resume(_ index: UInt16) {
+        let port = deliverer.ports + Int(index)
+        guard port.pointee.isAttached, port.pointee.isParked else { return }
+        port.pointee.isParked = false
+        receives.portsNeedArming = true
+    }
+
+    /// Reads that wait on a port at once where one request reads one frame.
+    static let singleReads: UInt8 = 8
+}

@@ -1,0 +1,181 @@
+import Forwarding
+import Ports
+import Uring
+import Wire
+
+/// A frame from a port, with what was read of its headers.
+struct PortFrame {
+    var bytes: UnsafeMutableRawPointer
+    var length: Int
+    var virtio: VirtioHeader
+    var layout: FrameLayout
+    /// Frames on the wire that it stands for.
+    var frames: Int
+    var port: UInt16
+    var network: UInt16
+}
+
+extension Worker {
+    /// A completed read of a port's queue.
+    mutating func fromPort(_ tag: RequestTag, _ completion: Completion) {
+        if completion.hasBuffer { spentPortBuffers.add(completion.bufferID) }
+        let isCurrent = deliverer.noteRead(tag, isOver: !completion.more, result: completion.result)
+        if !completion.more, isCurrent { receives.portsNeedArming = true }
+        guard completion.result > 0, completion.hasBuffer, isCurrent else { return }
+        let port = UInt16(truncatingIfNeeded: tag.index)
+        let buffer = portBuffers.address(of: completion.bufferID)
+        switch deliverer.ports[tag.index].reading {
+        case .file:
+            forward(buffer, length: Int(completion.result), port)
+        case .packetSocket:
+            guard let (start, length) = receives.packet(buffer, completion.result) else { return }
+            forward(start, length: length, port)
+        }
+    }
+
+    /// A virtio header and a frame: parse, decide, carry out.
+    private mutating func forward(
+        _ start: UnsafeMutableRawPointer, length: Int, _ port: UInt16
+    ) {
+        let headerLength = Int(deliverer.ports[Int(port)].headerLength)
+        let bytes = start + headerLength
+        let length = length &- headerLength
+        guard length >= 0, let layout = FrameLayout.parse(bytes, length: length) else {
+            count(from: port, frames: 1, bytes: max(0, length))
+            return drop(.runtFrame, 1, port)
+        }
+        var frame = PortFrame(
+            bytes: bytes, length: length, virtio: VirtioHeader(at: start), layout: layout,
+            frames: 1, port: port, network: out.view.topology.port(port).pointee.network)
+        if frame.virtio.isSuperframe {
+            forwardSuperframe(&frame)
+            return
+        }
+        count(from: port, frames: 1, bytes: length)
+        let verdict = Egress.decide(
+            bytes, length: length, wireLength: length, layout: layout, port: port, out.view)
+        carryOut(verdict, frame, plan: nil)
+    }
+
+    private mutating func forwardSuperframe(_ frame: inout PortFrame) {
+        guard let plan = try? SegmentPlan.make(frame.bytes, frame.layout, frame.virtio),
+            plan.count <= TurnMemory.segmentLimit
+        else {
+            count(from: frame.port, frames: 1, bytes: frame.length)
+            return drop(.malformedOffload, 1, frame.port)
+        }
+        frame.frames = plan.count
+        count(from: frame.port, frames: plan.count, bytes: frame.length)
+        let verdict = Egress.decide(
+            frame.bytes, length: frame.length, wireLength: plan.longestFrame,
+            layout: frame.layout, port: frame.port, out.view)
+        carryOut(verdict, frame, plan: plan)
+    }
+
+    private mutating func carryOut(_ verdict: Verdict, _ frame: PortFrame, plan: SegmentPlan?) {
+        switch verdict {
+        case .deliver(let port):
+            // The superframe and its virtio header pass straight through.
+            deliverer.deliver(
+                frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,
+                isCopy: false, &out)
+        case .send(let peer):
+            send(frame, plan, to: peer)
+        case .flood:
+            flood(frame, plan)
+        case .reply(let length):
+            out.view.counters.add(.answered, frame.frames)
+            out.view.counters.add(.copies)
+            deliverer.deliver(
+                frame.bytes, length: Int(length), VirtioHeader(), frames: 1, to: frame.port,
+                isCopy: true, &out)
+        case .drop(let reason):
+            drop(reason, frame.frames, frame.port)
+        }
+    }
+
+    private mutating func send(_ frame: PortFrame, _ plan: SegmentPlan?, to peer: UInt16) {
+        guard plan != nil || completeChecksum(frame) else {
+            return drop(.malformedOffload, frame.frames, frame.port)
+        }
+        encapsulate(frame, plan, to: peer, isCopy: false)
+    }
+
+    /// Head-end replication: a copy to every other local port and to every peer that has the
+    /// network.
+    private mutating func flood(_ frame: PortFrame, _ plan: SegmentPlan?) {
+        var frame = frame
+        guard plan != nil || completeChecksum(frame) else {
+            return drop(.malformedOffload, frame.frames, frame.port)
+        }
+        if plan == nil { frame.virtio = VirtioHeader() }
+        let topology = out.view.topology
+        let network = topology.network(frame.network)
+        let ports = network.pointee.ports
+        let peers = network.pointee.peers
+        guard Int(ports.count) &+ Int(peers.count) > 1 else {
+            return drop(.nobodyToFlood, frame.frames, frame.port)
+        }
+        out.view.counters.add(.flooded, frame.frames)
+        for i in 0..<Int(ports.count) {
+            let port = topology.member(ports, i)
+            guard port != frame.port, topology.port(port).pointee.floodsUnknown
+                || MACAddress(at: frame.bytes).isMulticast else { continue }
+            out.view.counters.add(.copies, frame.frames)
+            deliverer.deliver(
+                frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,
+                isCopy: true, &out)
+        }
+        for i in 0..<Int(peers.count) {
+            let peer = topology.member(peers, i)
+            out.view.counters.add(.copies, frame.frames)
+            let limit = Egress.maximumFrame(
+                network, peer: peer, tags: frame.layout.tags, topology)
+            if (plan?.longestFrame ?? frame.length) > limit {
+                out.drop(.tooBig, frames: frame.frames, isCopy: true)
+            } else {
+                encapsulate(frame, plan, to: peer, isCopy: true)
+            }
+        }
+    }
+
+    private mutating func encapsulate(
+        _ frame: PortFrame, _ plan: SegmentPlan?, to peer: UInt16, isCopy: Bool
+    ) {
+        let vxlan = VXLAN.header(vni: out.view.topology.network(frame.network).pointee.vni)
+        let hash = FlowHash.of(frame.bytes, frame.layout)
+        let tos = ECN.encapsulate(frame.bytes, frame.layout)
+        if let plan {
+            transmitter.send(
+                plan, vxlan: vxlan, peer: peer, hash: hash, tos: tos, isCopy: isCopy, &out)
+            return
+        }
+        // The VXLAN header takes the place of the end of the virtio header, which has been read:
+        // a small frame is sent from where it lies.
+        let datagram = frame.bytes - VXLAN.headerLength
+        datagram.store64(vxlan, 0)
+        transmitter.send(
+            datagram, length: frame.length &+ VXLAN.headerLength, peer: peer, hash: hash,
+            tos: tos, isCopy: isCopy, &out)
+    }
+
+    /// On the wire a checksum is whole. False if the virtio header lies about where it is.
+    @inline(__always)
+    private func completeChecksum(_ frame: PortFrame) -> Bool {
+        !frame.virtio.needsChecksum
+            || Checksum.complete(frame.bytes, frame.length, frame.virtio)
+    }
+
+    @inline(__always)
+    private func count(from port: UInt16, frames: Int, bytes: Int) {
+        out.view.counters.add(.fromPorts, frames)
+        out.view.counters.addPort(port, .receivedFrames, frames)
+        out.view.counters.addPort(port, .receivedBytes, bytes)
+    }
+
+    @inline(__always)
+    private func drop(_ reason: Drop, _ frames: Int, _ port: UInt16) {
+        out.view.counters.drop(reason, frames: frames)
+        out.view.counters.addPort(port, .drops, frames)
+    }
+}

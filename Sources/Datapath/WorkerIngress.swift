@@ -1,0 +1,107 @@
+import Forwarding
+import Uring
+import Wire
+
+extension Worker {
+    /// A completed receive from the underlay: a datagram, or a train of equal ones.
+    mutating func fromUnderlay(_ completion: Completion) {
+        if completion.hasBuffer { spentUnderlayBuffers.add(completion.bufferID) }
+        if !completion.more { receives.underlayNeedsArming = true }
+        guard completion.result >= 0, completion.hasBuffer,
+            let train = receives.train(
+                underlayBuffers.address(of: completion.bufferID), completion.result)
+        else { return }
+        let counters = out.view.counters
+        let size = train.datagramLength
+        let frames = train.length == 0 ? 1 : (train.length &+ size &- 1) / size
+        counters.add(.messagesReceived)
+        counters.add(.fromUnderlay, frames)
+        guard !train.isTruncated else { return counters.drop(.truncatedDatagram, frames: frames) }
+        guard let peer = out.view.topology.peer(at: train.source) else {
+            return counters.drop(.unknownPeer, frames: frames)
+        }
+        counters.addPeer(peer, .receivedFrames, frames)
+        counters.addPeer(
+            peer, .receivedBytes, max(0, train.length &- frames &* VXLAN.headerLength))
+        var offset = 0
+        repeat {
+            let length = min(size, train.length &- offset)
+            decapsulate(train.bytes + offset, length: length, tos: train.tos, peer)
+            offset &+= size
+        } while offset < train.length
+    }
+
+    /// One datagram: admit, parse, decide, carry out.
+    private mutating func decapsulate(
+        _ datagram: UnsafeMutableRawPointer, length: Int, tos: UInt8, _ peer: UInt16
+    ) {
+        let network: UInt16
+        switch Ingress.admit(datagram, length: length, peer: peer, out.view) {
+        case .network(let index): network = index
+        case .drop(let reason): return drop(reason, peer)
+        }
+        let frame = datagram + VXLAN.headerLength
+        let length = length &- VXLAN.headerLength
+        guard let layout = FrameLayout.parse(frame, length: length) else {
+            return drop(.runtFrame, peer)
+        }
+        let verdict = Ingress.decide(
+            frame, layout: layout, outerTOS: tos, peer: peer, network: network, out.view)
+        switch verdict {
+        case .deliver(let port): deliver(frame, length, layout, to: port)
+        case .flood: floodLocally(frame, length, network, peer)
+        case .drop(let reason): drop(reason, peer)
+        // Nothing from the underlay is sent on into it or answered.
+        case .send, .reply: drop(.splitHorizon, peer)
+        }
+    }
+
+    /// To a port, through the coalescer: it leaves at the end of the turn.
+    private mutating func deliver(
+        _ frame: UnsafeMutableRawPointer, _ length: Int, _ layout: FrameLayout, to port: UInt16
+    ) {
+        guard settings.coalesces else {
+            deliverer.deliver(
+                frame, length: length, VirtioHeader(), frames: 1, to: port, isCopy: false, &out)
+            return
+        }
+        let takesUDP = out.view.topology.port(port).pointee.takesUDPSuperframes
+        while !coalescer.add(
+            frame: frame, length: length, layout: layout, port: UInt32(port),
+            takesUDPSuperframes: takesUDP)
+        {
+            deliverCoalesced()
+        }
+    }
+
+    /// Writes what the coalescer holds to the ports, in the order in which it came.
+    mutating func deliverCoalesced() {
+        guard settings.coalesces else { return }
+        for index in 0..<coalescer.itemCount { deliverer.deliver(index, of: &coalescer, &out) }
+        coalescer.reset()
+    }
+
+    /// To every port of the network on this host; never back into a tunnel.
+    private mutating func floodLocally(
+        _ frame: UnsafeMutableRawPointer, _ length: Int, _ network: UInt16, _ peer: UInt16
+    ) {
+        let topology = out.view.topology
+        let ports = topology.network(network).pointee.ports
+        guard ports.count > 0 else { return drop(.nobodyToFlood, peer) }
+        let isMulticast = MACAddress(at: frame).isMulticast
+        out.view.counters.add(.flooded)
+        for i in 0..<Int(ports.count) {
+            let port = topology.member(ports, i)
+            guard isMulticast || topology.port(port).pointee.floodsUnknown else { continue }
+            out.view.counters.add(.copies)
+            deliverer.deliver(
+                frame, length: length, VirtioHeader(), frames: 1, to: port, isCopy: true, &out)
+        }
+    }
+
+    @inline(__always)
+    private func drop(_ reason: Drop, _ peer: UInt16) {
+        out.view.counters.drop(reason)
+        out.view.counters.addPeer(peer, .drops, 1)
+    }
+}

@@ -1,0 +1,69 @@
+import CLinux
+import Forwarding
+import Glibc
+import Synchronization
+
+/// What a worker reads of the tables and tells their keeper.
+final class WorkerTables: Sendable {
+    enum Event: Int {
+        /// A device refused UDP_SEGMENT: messages are single datagrams from now on.
+        case segmentationRefused = 1
+    }
+
+    let reader: Reader
+    let learning: LearningQueue
+    let counters: Counters
+    private let endpoints: EndpointTable
+    private let neighbors: NeighborTable
+    private let topology: TopologyTable
+    /// Wakes the keeper.
+    private let keeperEvent: Int32
+    private let events = Atomic<Int>(0)
+
+    init(_ keeper: TableKeeper, counters: Counters, keeperEvent: Int32) {
+        (learning, reader) = keeper.addWorker()
+        endpoints = keeper.endpoints
+        neighbors = keeper.neighbors
+        topology = keeper.topology
+        self.counters = counters
+        self.keeperEvent = keeperEvent
+    }
+
+    /// The view for a turn that begins. Addresses of the last turn are let go first.
+    func view() -> ForwardingView {
+        reader.quiescent()
+        return ForwardingView(
+            topology: topology.view, endpoints: endpoints.view, neighbors: neighbors.view,
+            counters: counters, learning: learning, now: WorkerTables.seconds())
+    }
+
+    func refresh(_ view: inout ForwardingView) { view = self.view() }
+
+    /// Tells the keeper that there are sightings.
+    func wakeKeeperIfNeeded() {
+        if !learning.isEmpty { eventfd_write(keeperEvent, 1) }
+    }
+
+    func report(_ event: Event) {
+        events.bitwiseOr(event.rawValue, ordering: .relaxed)
+        eventfd_write(keeperEvent, 1)
+    }
+
+    /// Whether an event has happened.
+    func has(_ event: Event) -> Bool { events.load(ordering: .relaxed) & event.rawValue != 0 }
+
+    /// The tables' clock: whole seconds, never zero.
+    static func seconds() -> UInt32 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        return UInt32(truncatingIfNeeded: time.tv_sec) &+ 1
+    }
+}
+
+/// How a worker works.
+struct WorkerSettings: Sendable {
+    /// Inner segments are merged into superframes.
+    var coalesces: Bool
+    /// One request reads frame after frame (Linux 6.7).
+    var readsMultishot: Bool
+}
