@@ -28,6 +28,7 @@ public struct ConfigurationError: Error, Sendable, Equatable {
         /// From 1, in Unicode scalars.
         public var column: Int
 
+        /// Whether `one` comes first in the file.
         public static func < (one: Place, other: Place) -> Bool {
             (one.line, one.column) < (other.line, other.column)
         }

@@ -98,7 +98,9 @@ private func describe(_ error: YamlError) -> (message: String, place: Problems.P
         return ("not YAML: \(problem)", offset.flatMap { lineAndColumn(at: $0, in: yaml) })
     case .duplicatedKeysInMapping(let keys, let context):
         let keys = keys.map(quoted).joined(separator: ", ")
-        return ("\(keys) more than once in the map that has it here: remove one", place(context.mark))
+        return (
+            "\(keys) more than once in the map that has it here: remove one", place(context.mark)
+        )
     default:
         return ("not YAML: \(error)", nil)
     }

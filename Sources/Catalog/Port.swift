@@ -80,5 +80,6 @@ extension InterfaceAddress: LosslessStringConvertible {
         self.init(address, prefixLength: length)
     }
 
+    /// `address/length`.
     public var description: String { "\(address)/\(prefixLength)" }
 }

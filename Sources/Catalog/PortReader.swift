@@ -84,7 +84,8 @@ struct PortReader {
             }
             return value
         }
-        port.addresses = allowed("addresses", .host)?
+        port.addresses =
+            allowed("addresses", .host)?
             .distinct(of: "addresses like `10.0.0.1/24`") { $0.interfaceAddress() } ?? []
         port.mac = allowed("mac", .tap, .host)?.stationMAC()
         port.owner = allowed("owner", .tap)?.account()
@@ -96,11 +97,12 @@ struct PortReader {
         _ fields: Fields, into port: inout Port, _ stations: inout Stations
     ) {
         let owner = fields.map.path
-        port.macs = fields["macs"]?.distinct(of: "MAC addresses") { value in
-            let mac = value.stationMAC()
-            if let mac { stations.claim(mac, in: port.network, by: owner, value) }
-            return mac
-        } ?? []
+        port.macs =
+            fields["macs"]?.distinct(of: "MAC addresses") { value in
+                let mac = value.stationMAC()
+                if let mac { stations.claim(mac, in: port.network, by: owner, value) }
+                return mac
+            } ?? []
         if let mac = port.mac, let value = fields["mac"] {
             stations.claim(mac, in: port.network, by: owner, value)
         }

@@ -41,7 +41,8 @@ func quoted(_ text: String) -> String {
     let limit = 48
     var shown = ""
     for scalar in text.unicodeScalars.prefix(limit) {
-        shown += scalar.properties.generalCategory == .control
+        shown +=
+            scalar.properties.generalCategory == .control
             ? scalar.escaped(asASCII: true) : String(scalar)
     }
     return "`" + shown + (text.unicodeScalars.count > limit ? "…`" : "`")

@@ -7,8 +7,10 @@ struct ConfigurationTests {
     @Test("two keys are enough, the rest has defaults")
     func defaults() throws {
         let value = try configuration()
-        #expect(value == Configuration(
-            host: "a", underlay: Underlay(.address(.v4(IPv4Address(bits: 0xc000_0201))))))
+        #expect(
+            value
+                == Configuration(
+                    host: "a", underlay: Underlay(.address(.v4(IPv4Address(bits: 0xc000_0201))))))
         #expect(value.underlay.port == 4789)
         #expect(value.underlay.sourcePorts == 32)
         #expect(value.underlay.checksum)
@@ -23,7 +25,8 @@ struct ConfigurationTests {
 
     @Test("keys without a value have their defaults")
     func nullIsAbsent() throws {
-        let value = try configuration("peers:\nnetworks: ~\nports: null\nworkers:\nlog: {level: }\n")
+        let value = try configuration(
+            "peers:\nnetworks: ~\nports: null\nworkers:\nlog: {level: }\n")
         #expect(try value == configuration())
     }
 

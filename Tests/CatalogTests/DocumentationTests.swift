@@ -67,7 +67,8 @@ struct DocumentationTests {
                 return error.description
             }
         }
-        #expect(failure("/nowhere.yaml") == "/nowhere.yaml: cannot be read: No such file or directory")
+        #expect(
+            failure("/nowhere.yaml") == "/nowhere.yaml: cannot be read: No such file or directory")
         #expect(failure("/dev") == "/dev: not a regular file")
         #expect(failure("/dev/zero") == "/dev/zero: not a regular file")
         let file = FileManager.default.temporaryDirectory.appending(

@@ -7,16 +7,19 @@ import Testing
 struct HostileInputTests {
     @Test("broken YAML is reported with its line")
     func syntax() {
-        #expect(problems(inFile: "host: a\nunderlay: {address: 1\npeers: ]\n").first?
-            .hasPrefix("weft.yaml:3:") == true)
+        #expect(
+            problems(inFile: "host: a\nunderlay: {address: 1\npeers: ]\n").first?
+                .hasPrefix("weft.yaml:3:") == true)
         #expect(problems(inFile: "host: a\n\tx: y\n").first?.contains("weft.yaml:2:") == true)
         #expect(problems(inFile: "host: *nobody\n").first?.contains("undefined alias") == true)
-        #expect(problems("host: b\n") == [
-            "weft.yaml:1:1: `host` more than once in the map that has it here: remove one"
-        ])
-        #expect(problems("--- \nhost: b\n") == [
-            "weft.yaml:3:1: a second document starts here, expected one"
-        ])
+        #expect(
+            problems("host: b\n") == [
+                "weft.yaml:1:1: `host` more than once in the map that has it here: remove one"
+            ])
+        #expect(
+            problems("--- \nhost: b\n") == [
+                "weft.yaml:3:1: a second document starts here, expected one"
+            ])
         #expect(problems("log: \u{1}\n").first?.contains("weft.yaml:3:6: not YAML") == true)
     }
 
@@ -25,7 +28,8 @@ struct HostileInputTests {
         for yaml in ["", "\n", "# nothing\n", "---\n"] {
             #expect(problems(inFile: yaml).contains { $0.contains("host: missing") })
         }
-        #expect(problems(inFile: "- host\n").contains { $0.contains("found a list, expected a map") })
+        #expect(
+            problems(inFile: "- host\n").contains { $0.contains("found a list, expected a map") })
         #expect(problems(inFile: "host\n").contains { $0.contains("found `host`, expected a map") })
     }
 
@@ -57,18 +61,20 @@ struct HostileInputTests {
         for level in 1..<40 {
             yaml += "x\(level): &x\(level) [*x\(level - 1), *x\(level - 1)]\n"
         }
-        #expect(problems(yaml + "? *x39\n: 1\n") == [
-            "weft.yaml: 79 aliases (words that start with `*`), expected 16 at most: "
-                + "write the values out"
-        ])
+        #expect(
+            problems(yaml + "? *x39\n: 1\n") == [
+                "weft.yaml: 79 aliases (words that start with `*`), expected 16 at most: "
+                    + "write the values out"
+            ])
     }
 
     @Test("large files are refused")
     func size() {
         let yaml = "host: a\n" + String(repeating: "#", count: Configuration.maximumBytes)
-        #expect(problems(inFile: yaml) == [
-            "weft.yaml: larger than 16 MiB, the most that a configuration may be"
-        ])
+        #expect(
+            problems(inFile: yaml) == [
+                "weft.yaml: larger than 16 MiB, the most that a configuration may be"
+            ])
     }
 
     @Test("many problems are cut")

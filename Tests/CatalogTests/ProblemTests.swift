@@ -5,20 +5,22 @@ import Testing
 struct ProblemTests {
     @Test("every problem is reported, in the file's order")
     func allAtOnce() {
-        #expect(problems(inFile: """
-            underlay: {adress: 192.0.2.1, port: 70000}
-            workers: many
-            networks:
-              - {name: red, vni: 0}
-            """) == [
-                "weft.yaml:1:1: host: missing, expected the name of this host",
-                "weft.yaml:1:11: underlay: neither `address` nor `interface` given, expected one "
-                    + "of them",
-                "weft.yaml:1:12: underlay.adress: unknown key (did you mean `address`?); expected "
-                    + "one of `address`, `interface`, `port`, `sourcePorts`, `checksum`",
-                "weft.yaml:2:10: workers: found `many`, expected `auto` or a number in 1...64",
-                "weft.yaml:4:22: networks[0].vni: 0 is out of range, expected 1...16777215",
-            ])
+        #expect(
+            problems(
+                inFile: """
+                    underlay: {adress: 192.0.2.1, port: 70000}
+                    workers: many
+                    networks:
+                      - {name: red, vni: 0}
+                    """) == [
+                    "weft.yaml:1:1: host: missing, expected the name of this host",
+                    "weft.yaml:1:11: underlay: neither `address` nor `interface` given, expected one "
+                        + "of them",
+                    "weft.yaml:1:12: underlay.adress: unknown key (did you mean `address`?); expected "
+                        + "one of `address`, `interface`, `port`, `sourcePorts`, `checksum`",
+                    "weft.yaml:2:10: workers: found `many`, expected `auto` or a number in 1...64",
+                    "weft.yaml:4:22: networks[0].vni: 0 is out of range, expected 1...16777215",
+                ])
     }
 
     /// A mistake in the third line, and what its report must say.
@@ -133,21 +135,24 @@ struct ProblemTests {
 
     @Test("a MAC is at one place of a network")
     func duplicateMAC() {
-        #expect(problems("""
-            peers: [{name: b, address: 192.0.2.2}]
-            networks:
-              - {name: red, vni: 1, endpoints: [{mac: 02:00:00:00:00:01, peer: b}]}
-            ports:
-              - {name: p, network: red, kind: tap, macs: [02:00:00:00:00:01]}
-            """) == [
-                "weft.yaml:7:47: ports[0].macs[0]: 02:00:00:00:00:01 already belongs to "
-                    + "networks[0].endpoints[0] in network `red`"
-            ])
+        #expect(
+            problems(
+                """
+                peers: [{name: b, address: 192.0.2.2}]
+                networks:
+                  - {name: red, vni: 1, endpoints: [{mac: 02:00:00:00:00:01, peer: b}]}
+                ports:
+                  - {name: p, network: red, kind: tap, macs: [02:00:00:00:00:01]}
+                """) == [
+                    "weft.yaml:7:47: ports[0].macs[0]: 02:00:00:00:00:01 already belongs to "
+                        + "networks[0].endpoints[0] in network `red`"
+                ])
     }
 
     @Test("a device belongs to one port of a namespace")
     func duplicateDevice() {
-        let found = problems("""
+        let found = problems(
+            """
             networks: [{name: red, vni: 1}]
             ports:
               - {name: p, network: red, kind: tap, device: d}
@@ -160,7 +165,8 @@ struct ProblemTests {
 
     @Test("a mistake in a network does not turn references to it into mistakes")
     func noEcho() {
-        let found = problems("""
+        let found = problems(
+            """
             networks: [{name: red, vni: 0}]
             ports: [{name: p, network: red, kind: tap}]
             """)
