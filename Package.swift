@@ -58,6 +58,7 @@ let package = Package(
                 "Catalog", "ControlAPI", "Datapath",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
+                .product(name: "FlyingSocks", package: "FlyingFox"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: language),
@@ -88,6 +89,13 @@ let package = Package(
         .testTarget(name: "UringTests", dependencies: ["Uring"], swiftSettings: language),
         .testTarget(name: "PortsTests", dependencies: ["Ports", "Uring", "Wire"], swiftSettings: language),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
+        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: language),
+        .testTarget(
+            name: "ControlServerTests",
+            dependencies: [
+                "ControlAPI", "weftd", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
         .testTarget(name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),

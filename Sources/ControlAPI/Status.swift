@@ -1,0 +1,157 @@
+/// What a host does and has counted: the reply to `GET /v1/status`.
+public struct Status: Codable, Sendable, Equatable {
+    /// Version of the daemon.
+    public var version: String
+    /// The host's name.
+    public var host: String
+    /// Seconds since the daemon started.
+    public var uptimeSeconds: Int
+    /// The dataplane's workers, by index.
+    public var workers: [WorkerStatus]
+    /// The networks on this host.
+    public var networks: [NetworkStatus]
+    /// The ports of this host.
+    public var ports: [PortStatus]
+    /// The other hosts.
+    public var peers: [PeerStatus]
+    /// What all workers have counted together.
+    public var counters: CounterStatus
+
+    /// A status of these parts.
+    public init(
+        version: String, host: String, uptimeSeconds: Int, workers: [WorkerStatus],
+        networks: [NetworkStatus], ports: [PortStatus], peers: [PeerStatus],
+        counters: CounterStatus
+    ) {
+        self.version = version
+        self.host = host
+        self.uptimeSeconds = uptimeSeconds
+        self.workers = workers
+        self.networks = networks
+        self.ports = ports
+        self.peers = peers
+        self.counters = counters
+    }
+}
+
+/// A worker and what it got from the kernel.
+public struct WorkerStatus: Codable, Sendable, Equatable {
+    /// From 0.
+    public var index: Int
+    /// The CPU that it is pinned to, if it is.
+    public var cpu: Int?
+    /// What an idle worker does: `adaptive`, `off`, or a time like `50us`.
+    public var busyPoll: String
+    /// The kernel's features that it knows, by name, and whether it uses them.
+    public var features: [String: FeatureStatus]
+
+    /// A worker with these features.
+    public init(index: Int, cpu: Int?, busyPoll: String, features: [String: FeatureStatus]) {
+        self.index = index
+        self.cpu = cpu
+        self.busyPoll = busyPoll
+        self.features = features
+    }
+}
+
+/// Whether a feature of the kernel is in use.
+public struct FeatureStatus: Codable, Sendable, Equatable {
+    /// Whether it is in use.
+    public var inUse: Bool
+    /// Why it is not: what the kernel said, or the configuration.
+    public var reason: String?
+
+    /// In use without a reason, or stepped down with one.
+    public init(inUse: Bool, reason: String? = nil) {
+        self.inUse = inUse
+        self.reason = reason
+    }
+}
+
+/// A network as it is on this host.
+public struct NetworkStatus: Codable, Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// VXLAN network identifier.
+    public var vni: UInt32
+    /// Largest inner IP packet in bytes.
+    public var mtu: Int
+    /// How many ports of this host are in it.
+    public var ports: Int
+    /// How many peers are in it.
+    public var peers: Int
+    /// How many endpoints of it are known, here and behind peers.
+    public var endpoints: Int
+
+    /// A network of these numbers.
+    public init(name: String, vni: UInt32, mtu: Int, ports: Int, peers: Int, endpoints: Int) {
+        self.name = name
+        self.vni = vni
+        self.mtu = mtu
+        self.ports = ports
+        self.peers = peers
+        self.endpoints = endpoints
+    }
+}
+
+/// A port of this host.
+public struct PortStatus: Codable, Sendable, Equatable {
+    /// How a port's device is.
+    public enum State: String, Codable, Sendable, CaseIterable {
+        /// It passes frames.
+        case up
+        /// It is there, and not set up or without a carrier.
+        case down
+        /// There is no such device.
+        case missing
+    }
+
+    /// Its name.
+    public var name: String
+    /// Name of its network.
+    public var network: String
+    /// What it is made of: `tap`, `interface` or `host`.
+    public var kind: String
+    /// Name of its device.
+    public var device: String
+    /// How its device is.
+    public var state: State
+    /// The device's MTU in bytes, 0 while it is missing.
+    public var mtu: Int
+    /// Received = from the device's user.
+    public var counters: TrafficCounters
+
+    /// A port and what it has counted.
+    public init(
+        name: String, network: String, kind: String, device: String, state: State, mtu: Int,
+        counters: TrafficCounters
+    ) {
+        self.name = name
+        self.network = network
+        self.kind = kind
+        self.device = device
+        self.state = state
+        self.mtu = mtu
+        self.counters = counters
+    }
+}
+
+/// Another host.
+public struct PeerStatus: Codable, Sendable, Equatable {
+    /// Its name.
+    public var name: String
+    /// Its address on the underlay.
+    public var address: String
+    /// Largest outer IP packet that the path to it takes, in bytes.
+    public var pathMTU: Int
+    /// Received = from the peer.
+    public var counters: TrafficCounters
+
+    /// A peer and what was counted for it.
+    public init(name: String, address: String, pathMTU: Int, counters: TrafficCounters) {
+        self.name = name
+        self.address = address
+        self.pathMTU = pathMTU
+        self.counters = counters
+    }
+}

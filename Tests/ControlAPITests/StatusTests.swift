@@ -1,0 +1,124 @@
+import ControlAPI
+import Testing
+
+/// A host with one of each.
+func sampleStatus() -> Status {
+    Status(
+        version: "1.0", host: "host-a", uptimeSeconds: 61,
+        workers: [
+            WorkerStatus(
+                index: 0, cpu: 3, busyPoll: "adaptive",
+                features: [
+                    "udpGRO": FeatureStatus(inUse: true),
+                    "uso": FeatureStatus(inUse: false, reason: "the kernel has no TUN_F_USO4"),
+                ])
+        ],
+        networks: [
+            NetworkStatus(name: "red", vni: 100, mtu: 1450, ports: 1, peers: 2, endpoints: 5)
+        ],
+        ports: [
+            PortStatus(
+                name: "vm\"1\\", network: "red", kind: "tap", device: "weft-vm1", state: .up,
+                mtu: 1450,
+                counters: TrafficCounters(
+                    rxFrames: 1, rxBytes: 60, txFrames: 2, txBytes: 120, drops: 3))
+        ],
+        peers: [
+            PeerStatus(
+                name: "host-b", address: "192.0.2.2", pathMTU: 1500,
+                counters: TrafficCounters(rxFrames: .max))
+        ],
+        counters: CounterStatus(
+            totals: ["delivered": 7],
+            drops: [
+                DropCount(reason: "portFull", description: "No room.", count: 0),
+                DropCount(reason: "tooBig", description: "Too big.", count: 2),
+                DropCount(reason: "portDown", description: "Down.", count: 0, copies: 1),
+                DropCount(reason: "runtFrame", description: "Short.", count: 9),
+            ]))
+}
+
+@Suite("The API's types")
+struct StatusTests {
+    @Test("a status survives JSON")
+    func roundTrip() throws {
+        let status = sampleStatus()
+        let bytes = try JSON.encode(status)
+        #expect(try JSON.decode(Status.self, from: bytes) == status)
+        let text = String(decoding: bytes, as: UTF8.self)
+        #expect(text.contains(#""udpGRO":{"inUse":true}"#))
+        #expect(text.contains(#""rxFrames":18446744073709551615"#))
+        #expect(text.contains(#""dropsByReason":{"portDown":{"copies":1,"count":0}"#))
+    }
+
+    @Test("drops come most frequent first, without those that never were")
+    func drops() {
+        let counters = sampleStatus().counters
+        #expect(counters.drops.map(\.reason) == ["runtFrame", "tooBig", "portDown"])
+        #expect(counters.dropsByReason.count == 4)
+        #expect(counters.dropsByReason["portFull"] == DropTally(count: 0, copies: 0))
+    }
+
+    @Test("an endpoint is behind a port or a peer")
+    func endpoints() throws {
+        let entry = EndpointEntry(
+            network: "red", mac: "02:00:00:00:00:01", ips: ["10.0.0.1"], location: .port("vm1"),
+            origin: .static)
+        let bytes = try JSON.encode(entry)
+        #expect(String(decoding: bytes, as: UTF8.self).contains(#""location":{"port":"vm1"}"#))
+        #expect(try JSON.decode(EndpointEntry.self, from: bytes) == entry)
+        let peer = try JSON.decode(EndpointLocation.self, from: Array(#"{"peer":"b"}"#.utf8))
+        #expect(peer == .peer("b"))
+        #expect(throws: (any Error).self) {
+            try JSON.decode(EndpointLocation.self, from: Array("{}".utf8))
+        }
+    }
+}
+
+@Suite("Metrics")
+struct PrometheusTests {
+    private let lines = Prometheus.render(sampleStatus()).split(
+        separator: "\n", omittingEmptySubsequences: false)
+
+    @Test(
+        "samples",
+        arguments: [
+            #"weft_info{version="1.0",host="host-a"} 1"#,
+            "weft_uptime_seconds 61",
+            #"weft_worker_feature{worker="0",feature="uso"} 0"#,
+            #"weft_network_endpoints{network="red"} 5"#,
+            #"weft_port_up{port="vm\"1\\",network="red"} 1"#,
+            #"weft_port_receive_packets_total{port="vm\"1\\",network="red"} 1"#,
+            #"weft_port_transmit_bytes_total{port="vm\"1\\",network="red"} 120"#,
+            #"weft_peer_path_mtu_bytes{peer="host-b"} 1500"#,
+            #"weft_peer_receive_packets_total{peer="host-b"} 18446744073709551615"#,
+            #"weft_drops_total{reason="portFull"} 0"#,
+            #"weft_drops_total{reason="runtFrame"} 9"#,
+            #"weft_copy_drops_total{reason="portDown"} 1"#,
+            #"weft_events_total{event="delivered"} 7"#,
+        ])
+    func samples(line: String) {
+        #expect(lines.contains { $0 == line }, "\(lines.joined(separator: "\n"))")
+    }
+
+    @Test("each metric has its help and type once, right before its samples")
+    func form() {
+        var described: Set<Substring> = []
+        var current: Substring = ""
+        for line in lines.dropLast() {
+            let words = line.split(separator: " ", maxSplits: 3)
+            switch words.first {
+            case "#" where words[1] == "HELP":
+                current = words[2]
+                #expect(described.insert(current).inserted)
+            case "#":
+                #expect(words[1] == "TYPE" && words[2] == current)
+                #expect((words[3] == "counter") == current.hasSuffix("_total"))
+            default:
+                #expect(line.prefix { $0 != "{" && $0 != " " } == current)
+            }
+        }
+        #expect(described.count > 20)
+        #expect(lines.last == "")
+    }
+}
