@@ -96,6 +96,7 @@ let package = Package(
                 "ControlAPI", "weftd", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: language),
+        .testTarget(name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
         .testTarget(name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),

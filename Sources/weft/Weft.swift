@@ -6,5 +6,8 @@ struct Weft: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weft",
         abstract: "Look at the overlay, and try it in a lab on this machine.",
-        subcommands: [LabCommand.self, DemoCommand.self])
+        subcommands: [
+            StatusCommand.self, EndpointsCommand.self, StatsCommand.self, LabCommand.self,
+            DemoCommand.self,
+        ])
 }

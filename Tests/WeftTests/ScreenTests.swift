@@ -1,0 +1,107 @@
+import ControlAPI
+import Testing
+import weft
+
+@Suite("What the command line shows")
+struct ScreenTests {
+    @Test("a host on one screen")
+    func status() {
+        let status = Status(
+            version: "1.0", host: "host-a", uptimeSeconds: 93_661,
+            workers: [
+                WorkerStatus(
+                    index: 0, cpu: 3, busyPoll: "50us",
+                    features: [
+                        "udpSegment": FeatureStatus(inUse: true),
+                        "udpGRO": FeatureStatus(inUse: true),
+                        "uso": FeatureStatus(inUse: false, reason: "no TUN_F_USO4"),
+                    ])
+            ],
+            networks: [
+                NetworkStatus(
+                    name: "red", vni: 100, mtu: 1450, ports: 1, peers: 2, endpoints: 12)
+            ],
+            ports: [
+                PortStatus(
+                    name: "vm1", network: "red", kind: "tap", device: "weft-vm1", state: .up,
+                    mtu: 1450,
+                    counters: TrafficCounters(
+                        rxFrames: 9999, rxBytes: 10_000, txFrames: 12_345_678, txBytes: .max,
+                        drops: 0))
+            ],
+            peers: [],
+            counters: CounterStatus(
+                totals: [:],
+                drops: (0..<10).map { index in
+                    DropCount(
+                        reason: "reason\(index)", description: "Why.", count: 10 - UInt64(index))
+                }))
+        let expected = """
+            weftd 1.0 on host-a, up 1 d 2 h
+            worker 0: cpu 3, busy poll 50us; uses udpGRO udpSegment
+              without uso: no TUN_F_USO4
+
+            NETWORK  VNI   MTU  PORTS  PEERS  ENDPOINTS
+            red      100  1450      1      2         12
+
+            PORT  NETWORK  KIND  DEVICE    STATE   MTU  RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPS
+            vm1   red      tap   weft-vm1  up     1450       9999     10.0k      12.3M     18.4E      0
+
+            DROPPED  FRAMES  COPIES  MEANING
+            reason0      10       0  Why.
+            reason1       9       0  Why.
+            reason2       8       0  Why.
+            reason3       7       0  Why.
+            reason4       6       0  Why.
+            reason5       5       0  Why.
+            reason6       4       0  Why.
+            reason7       3       0  Why.
+            and 2 more reasons: weft stats
+
+            """
+        #expect(StatusScreen.render(status) == expected)
+    }
+
+    @Test("endpoints, by network and MAC")
+    func endpoints() {
+        let entries = [
+            EndpointEntry(
+                network: "red", mac: "02:00:00:00:00:02", ips: [], location: .peer("host-b"),
+                origin: .learned, ageSeconds: 12),
+            EndpointEntry(
+                network: "red", mac: "02:00:00:00:00:01", ips: ["10.0.0.1", "fd00::1"],
+                location: .port("vm1"), origin: .static),
+        ]
+        let expected = """
+            NETWORK  MAC                WHERE        ORIGIN    AGE  ADDRESSES
+            red      02:00:00:00:00:01  port vm1     static      -  10.0.0.1 fd00::1
+            red      02:00:00:00:00:02  peer host-b  learned  12 s
+
+            """
+        #expect(EndpointsScreen.render(entries) == expected)
+        #expect(EndpointsScreen.render([]) == "no endpoints are known\n")
+    }
+
+    @Test("every counter, zeros where asked")
+    func stats() {
+        let counters = CounterStatus(
+            totals: ["sent": 20_000, "answered": 1],
+            drops: [
+                DropCount(reason: "portDown", description: "Down.", count: 0, copies: 3),
+                DropCount(reason: "portFull", description: "No room.", count: 0),
+            ])
+        let expected = """
+            COUNTED   NUMBER
+            answered       1
+            sent       20000
+
+            DROPPED   FRAMES  COPIES  MEANING
+            portDown       0       3  Down.
+
+            """
+        #expect(StatsScreen.render(counters, all: false) == expected)
+        #expect(StatsScreen.render(counters, all: true) == expected + "portFull       0       0\n")
+        let none = CounterStatus(totals: [:], drops: [])
+        #expect(StatsScreen.render(none, all: false) == "nothing was dropped\n")
+    }
+}
