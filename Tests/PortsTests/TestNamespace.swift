@@ -77,3 +77,15 @@ func waitReadable(_ descriptor: Int32, milliseconds: Int32 = 2000) -> Bool {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, milliseconds) == 1
 }
+
+/// Tries until `condition` holds, two seconds at most.
+///
+/// What another test runs holds copies of all descriptors between fork and exec, so that closing
+/// the last one takes effect a moment late.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<200 {
+        if try condition() { return true }
+        usleep(10_000)
+    }
+    return try condition()
+}
