@@ -161,7 +161,8 @@ public struct FrameBuilder: Sendable {
         let pseudo =
             octets(source) + octets(destination) + be32(UInt32(segment.count)) + [0, 0, 0, proto]
         let right = ~naiveSum(pseudo + segment)
-        let nonzero = right == 0 ? 0xffff : right
+        // RFC 768: zero would mean none.
+        let nonzero = right == 0 && proto == 17 ? 0xffff : right
         let value =
             switch checksum {
             case .right: nonzero
