@@ -39,7 +39,7 @@ let package = Package(
         .target(
             name: "Datapath",
             dependencies: [
-                "Catalog", "CLinux", "Forwarding", "Ports", "Uring", "Wire",
+                "Catalog", "CLinux", "ControlAPI", "Forwarding", "Ports", "Uring", "Wire",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath),

@@ -24,7 +24,7 @@ final class Mailbox: Sendable {
     private let acknowledged = Atomic<Int>(0)
 
     init() {
-        eventFile = eventfd(0, Int32(EFD_CLOEXEC.rawValue) | Int32(EFD_NONBLOCK.rawValue))
+        eventFile = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
     }
 
     deinit { close(eventFile) }

@@ -1,5 +1,6 @@
 // ReceiveRequests: how multishot receives are asked for, and how what they give is taken apart.
 
+import CLinux
 import Forwarding
 import Glibc
 import Ports
@@ -87,7 +88,7 @@ struct ReceiveRequests: ~Copyable {
             bytes: message.payload, length: message.payloadLength,
             datagramLength: size > 0 ? size : max(1, message.payloadLength), source: source,
             tos: control.trafficClass,
-            isTruncated: message.flags & UInt32(MSG_TRUNC.rawValue) != 0)
+            isTruncated: message.flags & UInt32(MSG_TRUNC) != 0)
     }
 
     /// Takes a receive from a packet socket apart: where the virtio header starts and how long it

@@ -163,7 +163,7 @@ extension Worker {
     @inline(__always)
     private func completeChecksum(_ frame: PortFrame) -> Bool {
         !frame.virtio.needsChecksum
-            || Checksum.complete(frame.bytes, frame.length, frame.virtio)
+            || Checksum.complete(frame.bytes, frame.length, frame.layout, frame.virtio)
     }
 
     @inline(__always)

@@ -67,7 +67,7 @@ extension Worker {
         }
         let takesUDP = out.view.topology.port(port).pointee.takesUDPSuperframes
         while !coalescer.add(
-            frame: frame, length: length, layout: layout, port: UInt32(port),
+            frame, length: length, layout: layout, port: UInt32(port),
             takesUDPSuperframes: takesUDP)
         {
             deliverCoalesced()

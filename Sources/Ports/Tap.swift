@@ -32,6 +32,8 @@ public final class Tap: Sendable {
         public var transmitQueueLength: Int
         /// Whether to set the interface up.
         public var up: Bool
+        /// Whether UDP may come uncut, where the kernel can do that.
+        public var udpSegmentation: Bool
 
         /// One queue, up, nothing else changed.
         public init(name: String, queues: Int = 1, namespace: NetworkNamespace? = nil) {
@@ -40,6 +42,7 @@ public final class Tap: Sendable {
             self.namespace = namespace
             transmitQueueLength = 4096
             up = true
+            udpSegmentation = true
         }
     }
 
@@ -220,6 +223,7 @@ public final class Tap: Sendable {
                 "TUNSETPERSIST \(options.name)")
         }
         for offloads in Offloads.bestFirst {
+            if offloads.contains(.uso4), !options.udpSegmentation { continue }
             // Offloads belong to the interface: setting them through one queue is enough.
             if weft_tun_set_offload(queues[0], offloads.rawValue) == 0 { return offloads }
         }

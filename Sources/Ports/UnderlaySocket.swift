@@ -66,25 +66,42 @@ public enum UnderlaySocket {
     /// The address by which an interface is reached: its first global IPv4 one, else IPv6.
     /// - Throws: `SystemError`, EADDRNOTAVAIL if it has neither.
     public static func address(ofInterface name: String) throws(SystemError) -> IPAddress {
-        var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { throw .last("getifaddrs") }
-        defer { freeifaddrs(list) }
-        var addresses: [IPAddress] = []
-        var next = list
-        while let entry = next {
-            next = entry.pointee.ifa_next
-            guard String(cString: entry.pointee.ifa_name) == name,
-                let address = entry.pointee.ifa_addr.flatMap({ SocketAddress(at: $0)?.address }),
-                isGlobal(address)
-            else { continue }
-            addresses.append(address)
-        }
+        let addresses = try interfaceAddresses()
+            .filter { $0.interface == name && isGlobal($0.address) }.map(\.address)
         guard let best = addresses.first(where: { !$0.isIPv6 }) ?? addresses.first else {
             throw SystemError(
                 call: "underlay address of \(name)", errno: EADDRNOTAVAIL,
                 advice: "give \(name) an address, or name the underlay address itself")
         }
         return best
+    }
+
+    /// The interface that has an address.
+    /// - Throws: `SystemError`, EADDRNOTAVAIL if none has.
+    public static func interface(of address: IPAddress) throws(SystemError) -> String {
+        guard let found = try interfaceAddresses().first(where: { $0.address == address }) else {
+            throw SystemError(
+                call: "interface of \(address)", errno: EADDRNOTAVAIL,
+                advice: "no interface of this host has the address \(address)")
+        }
+        return found.interface
+    }
+
+    private static func interfaceAddresses() throws(SystemError)
+        -> [(interface: String, address: IPAddress)]
+    {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0 else { throw .last("getifaddrs") }
+        defer { freeifaddrs(list) }
+        var addresses: [(String, IPAddress)] = []
+        var next = list
+        while let entry = next {
+            next = entry.pointee.ifa_next
+            guard let socket = entry.pointee.ifa_addr.flatMap({ SocketAddress(at: $0) })
+            else { continue }
+            addresses.append((String(cString: entry.pointee.ifa_name), socket.address))
+        }
+        return addresses
     }
 
     /// Neither loopback nor link-local, which no other host could answer.

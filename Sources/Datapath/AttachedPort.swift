@@ -1,0 +1,67 @@
+import Catalog
+import Glibc
+import Ports
+import Wire
+
+/// A port's device while it is open: the queues that the workers use.
+final class AttachedPort {
+    private enum Device {
+        case tap(Tap)
+        case packet(PacketPort)
+    }
+
+    private let device: Device
+    let link: Link
+    /// The device takes UDP superframes.
+    let takesUDPSuperframes: Bool
+    /// What the kernel granted, for people.
+    let offloads: String
+
+    /// Opens the device with a queue for each worker, and sets it up.
+    init(
+        _ port: Port, mtu: Int, workers: Int, offloads: Configuration.Offloads
+    ) throws(SystemError) {
+        let namespace = port.netns.map { NetworkNamespace($0) }
+        switch port.kind {
+        case .tap, .host:
+            var options = Tap.Options(name: port.device, queues: workers, namespace: namespace)
+            // The device outlives a daemon that is restarted or killed: whoever is plugged into
+            // it keeps his end, and the next start takes it over.
+            options.persistent = true
+            options.owner = port.owner
+            options.group = port.group
+            options.mtu = mtu
+            options.mac = port.mac
+            options.udpSegmentation = offloads.uso
+            let tap = try Tap(options)
+            device = .tap(tap)
+            link = tap.link
+            takesUDPSuperframes = tap.offloads.contains(.uso4)
+            self.offloads = tap.offloads.description
+        case .interface:
+            let packet = try PacketPort(port.device, sockets: workers, in: namespace)
+            device = .packet(packet)
+            link = packet.link
+            takesUDPSuperframes = false
+            self.offloads = "packet socket"
+            try link.setMTU(mtu)
+        }
+        for address in port.addresses {
+            try link.addAddress(address.address, prefixLength: address.prefixLength)
+        }
+    }
+
+    /// A worker's queue.
+    func queue(_ worker: Int) -> Mailbox.Queue {
+        switch device {
+        case .tap(let tap):
+            Mailbox.Queue(
+                file: tap.queues[worker], reading: .file,
+                headerLength: UInt8(Tap.virtioHeaderLength))
+        case .packet(let packet):
+            Mailbox.Queue(
+                file: packet.sockets[worker], reading: .packetSocket,
+                headerLength: UInt8(PacketPort.virtioHeaderLength))
+        }
+    }
+}

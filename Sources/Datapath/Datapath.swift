@@ -1,0 +1,134 @@
+// Datapath: what carries a host's traffic, put together and kept in step with its surroundings.
+//
+// Three kinds of threads: the workers forward; the keeper thread (Keeper.swift) writes the tables
+// and watches the interfaces; whoever asks for status calls in from outside.
+
+public import Catalog
+import CLinux
+import Forwarding
+import Glibc
+public import Logging
+import Ports
+import Uring
+import Wire
+
+/// Why the datapath could not start: one line that says what to do.
+public struct DatapathError: Error, CustomStringConvertible {
+    public let description: String
+}
+
+/// The dataplane of one host.
+public final class Datapath: @unchecked Sendable {
+    let configuration: Configuration
+    let underlay: SocketAddress
+    let features: Features
+    let workers: [WorkerThread]
+    let keeper: Keeper
+    let startedAt = ContinuousClock.now
+
+    /// Opens the underlay's sockets, starts the workers and attaches the ports.
+    ///
+    /// Nothing is left behind if it throws, but for TAPs, which are persistent.
+    public init(_ configuration: Configuration, logger: Logger) throws(DatapathError) {
+        self.configuration = configuration
+        do {
+            let address = try Datapath.underlayAddress(configuration.underlay)
+            underlay = SocketAddress(address, port: configuration.underlay.port)
+            let count = configuration.workers ?? min(8, Datapath.processors.count)
+            let receivers = try UnderlayReceiver.open(
+                address, port: configuration.underlay.port, count: count)
+            let transmitters = try (0..<count).map { _ in
+                try UnderlayTransmitter(address, count: configuration.underlay.sourcePorts)
+            }
+            features = Features(
+                configuration, KernelFeatures.probe(), receivers[0], transmitters[0])
+            try features.require()
+            Datapath.apply(configuration.underlay, features, receivers, transmitters)
+            keeper = try Keeper(configuration, underlay: address, workers: count, logger: logger)
+            workers = try Datapath.startWorkers(
+                configuration, underlay, features, receivers, transmitters, keeper)
+            keeper.start(workers)
+            features.log(logger, workers: count, underlay: underlay)
+        } catch let error as DatapathError {
+            throw error
+        } catch {
+            throw DatapathError(description: "\(error)")
+        }
+    }
+
+    /// Finishes what is in flight, stops the workers and closes everything.
+    public func stop() {
+        keeper.stop()
+        for worker in workers { worker.stop() }
+    }
+
+    private static func underlayAddress(_ underlay: Underlay) throws -> IPAddress {
+        switch underlay.source {
+        case .address(let address): address
+        case .interface(let name): try UnderlaySocket.address(ofInterface: name)
+        }
+    }
+
+    /// Socket options that follow from the configuration.
+    private static func apply(
+        _ underlay: Underlay, _ features: Features, _ receivers: [UnderlayReceiver],
+        _ transmitters: [UnderlayTransmitter]
+    ) {
+        if !features.udpGRO.inUse {
+            for receiver in receivers {
+                var off: Int32 = 0
+                setsockopt(receiver.fileDescriptor, Int32(SOL_UDP), UDP_GRO, &off, 4)
+            }
+        }
+        guard !underlay.checksum else { return }
+        for socket in transmitters.flatMap(\.sockets) {
+            var on: Int32 = 1
+            setsockopt(socket, SOL_SOCKET, SO_NO_CHECK, &on, 4)
+        }
+    }
+
+    private static func startWorkers(
+        _ configuration: Configuration, _ underlay: SocketAddress, _ features: Features,
+        _ receivers: [UnderlayReceiver], _ transmitters: [UnderlayTransmitter], _ keeper: Keeper
+    ) throws -> [WorkerThread] {
+        var workers: [WorkerThread] = []
+        // One worker is left to the scheduler; several are pinned, so that each keeps its caches.
+        let cpus = receivers.count > 1 ? processors : []
+        do {
+            for index in receivers.indices {
+                let parts = WorkerThread.Parts(
+                    receiver: receivers[index], transmitter: transmitters[index],
+                    underlay: underlay, segments: features.udpSegment.inUse,
+                    trains: features.trains.inUse,
+                    settings: WorkerSettings(
+                        coalesces: features.coalesce.inUse,
+                        readsMultishot: features.readMultishot.inUse),
+                    spinning: spinning(configuration.busyPoll),
+                    portCapacity: configuration.ports.count)
+                workers.append(
+                    try WorkerThread(
+                        index, parts, keeper.workerTables[index],
+                        cpu: cpus.isEmpty ? nil : cpus[index % cpus.count]))
+            }
+        } catch {
+            for worker in workers { worker.stop() }
+            throw error
+        }
+        return workers
+    }
+
+    private static func spinning(_ mode: Configuration.BusyPoll) -> Spinner.Mode {
+        switch mode {
+        case .off: .off
+        case .adaptive: .adaptive
+        case .microseconds(let time): .always(UInt64(time) * 1000)
+        }
+    }
+
+    /// The CPUs that this process may use.
+    private static let processors: [Int] = {
+        var cpus = [Int32](repeating: 0, count: 1024)
+        let count = Int(weft_allowed_cpus(&cpus, 1024))
+        return count > 0 ? cpus[..<count].map(Int.init) : [0]
+    }()
+}

@@ -1,0 +1,162 @@
+// Keeper: the thread that keeps the tables and the ports. It alone writes the tables; it applies
+// what workers report as soon as they do, ages endpoints, follows interfaces that come and go and
+// paths that change, and runs what others ask it to run.
+
+import CLinux
+import Catalog
+import Forwarding
+import Glibc
+import Logging
+import Ports
+import Synchronization
+import Wire
+
+final class Keeper: @unchecked Sendable {
+    let configuration: Configuration
+    let underlay: IPAddress
+    let tables = TableKeeper()
+    let workerTables: [WorkerTables]
+    let logger: Logger
+    // What follows belongs to the keeper's thread once it has been started.
+    var workers: [WorkerThread] = []
+    var ports: [AttachedPort?]
+    /// The last reason why a port could not be attached, to say each once.
+    var complaints: [String?]
+    var monitors: [NetworkNamespace?: LinkMonitor] = [:]
+    var pathMTUs: [Int] = []
+    var plan: TopologyPlan
+    private var ticks = 0
+    private var nextTick = 0
+    private var saidSegmentationRefused = false
+    private let event: Int32
+    private let requests = Mutex<[@Sendable () -> Void]>([])
+    private let isStopping = Atomic<Bool>(false)
+    private var thread = pthread_t()
+
+    init(
+        _ configuration: Configuration, underlay: IPAddress, workers count: Int, logger: Logger
+    ) throws(SystemError) {
+        self.configuration = configuration
+        self.underlay = underlay
+        self.logger = logger
+        let event = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+        guard event >= 0 else { throw SystemError(call: "eventfd", errno: errno) }
+        self.event = event
+        let tables = tables
+        workerTables = (0..<count).map { _ in
+            let counters = Counters(
+                portCapacity: configuration.ports.count, peerCapacity: configuration.peers.count)
+            return WorkerTables(tables, counters: counters, keeperEvent: event)
+        }
+        ports = configuration.ports.map { _ in nil }
+        complaints = configuration.ports.map { _ in nil }
+        pathMTUs = Keeper.measurePaths(configuration, underlay)
+        plan = TopologyPlan(
+            configuration: configuration, underlay: underlay, pathMTUs: pathMTUs,
+            interfaceMTU: Keeper.interfaceMTU(of: underlay), takesUDPSuperframes: [])
+        plan.fixEndpoints(in: tables)
+        tables.publish(plan.description)
+    }
+
+    deinit { close(event) }
+
+    /// Attaches the ports and starts the thread.
+    func start(_ workers: [WorkerThread]) {
+        self.workers = workers
+        watchLinks()
+        attachMissing()
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        pthread_create(
+            &thread, nil,
+            { context in
+                Unmanaged<Keeper>.fromOpaque(context!).takeUnretainedValue().main()
+                return nil
+            }, context)
+    }
+
+    /// Ends the thread. The ports stay attached until the workers have stopped.
+    func stop() {
+        isStopping.store(true, ordering: .releasing)
+        eventfd_write(event, 1)
+        pthread_join(thread, nil)
+    }
+
+    /// Runs something on the keeper's thread and waits for what it gives. Not after `stop`.
+    func perform<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result {
+        let answer = Answer<Result>()
+        requests.withLock { $0.append { answer.give(body()) } }
+        eventfd_write(event, 1)
+        return answer.take()
+    }
+
+    private func main() {
+        weft_name_thread("weft-keeper")
+        while !isStopping.load(ordering: .acquiring) {
+            waitForSomething()
+            tables.applySightings(now: WorkerTables.seconds())
+            for request in takeRequests() { request() }
+            followLinks()
+            tickIfDue()
+        }
+        for request in takeRequests() { request() }
+    }
+
+    private func takeRequests() -> [@Sendable () -> Void] {
+        requests.withLock { requests in
+            defer { requests.removeAll() }
+            return requests
+        }
+    }
+
+    /// Sleeps until a worker, another thread or an interface calls, or the next tick is due.
+    private func waitForSomething() {
+        var files = [pollfd(fd: event, events: Int16(POLLIN), revents: 0)]
+        files += monitors.values.map {
+            pollfd(fd: $0.fileDescriptor, events: Int16(POLLIN), revents: 0)
+        }
+        let now = Keeper.milliseconds()
+        _ = poll(&files, nfds_t(files.count), Int32(max(0, min(1000, nextTick - now))))
+        var value: eventfd_t = 0
+        eventfd_read(event, &value)
+    }
+
+    /// Once a second.
+    private func tickIfDue() {
+        let now = Keeper.milliseconds()
+        guard now >= nextTick else { return }
+        nextTick = now + 1000
+        ticks += 1
+        tables.age(now: WorkerTables.seconds())
+        forgetRemovedNamespaces()
+        attachMissing()
+        if ticks % 10 == 0 { followPaths() }
+        for worker in workers where worker.tables.has(.segmentationRefused) {
+            guard !saidSegmentationRefused else { continue }
+            saidSegmentationRefused = true
+            logger.warning(
+                "without udpSegment: a device refused a segmented message (no checksum offload?)")
+        }
+    }
+
+    private static func milliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+}
+
+/// What one thread asks and another answers.
+private final class Answer<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    private let given = Semaphore()
+
+    func give(_ value: Value) {
+        self.value.withLock { $0 = value }
+        given.signal()
+    }
+
+    func take() -> Value {
+        given.wait()
+        return value.withLock { $0! }
+    }
+}

@@ -1,0 +1,178 @@
+// What the datapath tells of itself. Counters are read while the workers count on; tables are
+// read by the thread that writes them.
+
+public import ControlAPI
+import Catalog
+import Forwarding
+import Ports
+import Wire
+
+extension Datapath: StatusProvider {
+    public func status() -> Status {
+        let keeper = keeper
+        let (networks, ports, peers) = keeper.perform { keeper.statusOfTables() }
+        return Status(
+            version: Datapath.version, host: configuration.host,
+            uptimeSeconds: Int(startedAt.duration(to: .now).components.seconds),
+            workers: workers.map(status(of:)), networks: networks, ports: ports, peers: peers,
+            counters: counterStatus())
+    }
+
+    public func endpoints() -> [EndpointEntry] {
+        let keeper = keeper
+        return keeper.perform { keeper.endpointEntries() }
+    }
+
+    public func neighbours() -> [NeighbourEntry] {
+        let keeper = keeper
+        return keeper.perform { keeper.neighbourEntries() }
+    }
+
+    /// The daemon's version.
+    public static let version = "0.1.0"
+
+    private func status(of worker: WorkerThread) -> WorkerStatus {
+        var states: [String: FeatureStatus] = [:]
+        for (name, feature) in features.all {
+            states[name] = FeatureStatus(inUse: feature.inUse, reason: feature.reason)
+        }
+        if worker.tables.has(.segmentationRefused) {
+            let reason = "a device refused a segmented message"
+            states["udpSegment"] = FeatureStatus(inUse: false, reason: reason)
+            states["trains"] = FeatureStatus(inUse: false, reason: reason)
+        }
+        let busyPoll =
+            switch configuration.busyPoll {
+            case .adaptive: "adaptive"
+            case .off: "off"
+            case .microseconds(let time): "\(time)us"
+            }
+        return WorkerStatus(
+            index: worker.index, cpu: worker.cpu, busyPoll: busyPoll, features: states)
+    }
+
+    private func counterStatus() -> CounterStatus {
+        let counters = workers.map(\.tables.counters)
+        var totals: [String: UInt64] = [:]
+        for total in Total.allCases { totals["\(total)"] = counters.sum { $0.read(total) } }
+        let tables = keeper.perform { [keeper] in keeper.tableTotals() }
+        totals.merge(tables) { $1 }
+        return CounterStatus(
+            totals: totals,
+            drops: Drop.allCases.map { drop in
+                DropCount(
+                    reason: drop.name, description: drop.help,
+                    count: counters.sum { $0.read(drop: drop) },
+                    copies: counters.sum { $0.read(copyDrop: drop) })
+            })
+    }
+}
+
+extension Keeper {
+    fileprivate func statusOfTables() -> ([NetworkStatus], [PortStatus], [PeerStatus]) {
+        let counters = workerTables.map(\.counters)
+        var endpoints = [Int](repeating: 0, count: configuration.networks.count)
+        tables.endpoints.forEach { key, _, _ in
+            if Int(key.network) < endpoints.count { endpoints[Int(key.network)] += 1 }
+        }
+        let networks = configuration.networks.enumerated().map { index, network in
+            NetworkStatus(
+                name: network.name, vni: network.vni, mtu: plan.mtu(of: network),
+                ports: configuration.ports.count { $0.network == network.name },
+                peers: configuration.peers(of: network).count, endpoints: endpoints[index])
+        }
+        let ports = configuration.ports.indices.map { status(ofPort: $0, counters) }
+        let peers = configuration.peers.enumerated().map { index, peer in
+            PeerStatus(
+                name: peer.name, address: peer.address.description, pathMTU: pathMTUs[index],
+                counters: traffic { counter in
+                    counters.sum { $0.read(peer: index, counter) }
+                })
+        }
+        return (networks, ports, peers)
+    }
+
+    private func status(ofPort index: Int, _ counters: [Counters]) -> PortStatus {
+        let port = configuration.ports[index]
+        let link = ports[index].flatMap { try? $0.link.state() }
+        return PortStatus(
+            name: port.name, network: port.network, kind: port.kind.rawValue,
+            device: port.device, state: link.map { $0.isRunning ? .up : .down } ?? .missing,
+            mtu: link?.mtu ?? 0,
+            counters: traffic { counter in counters.sum { $0.read(port: index, counter) } })
+    }
+
+    private func traffic(_ read: (FlowCounter) -> UInt64) -> TrafficCounters {
+        TrafficCounters(
+            rxFrames: read(.receivedFrames), rxBytes: read(.receivedBytes),
+            txFrames: read(.sentFrames), txBytes: read(.sentBytes), drops: read(.drops))
+    }
+
+    fileprivate func tableTotals() -> [String: UInt64] {
+        [
+            "endpoints": UInt64(tables.endpoints.count),
+            "neighbours": UInt64(tables.neighbors.count), "endpointMoves": tables.moves,
+            "endpointsAged": tables.aged, "endpointsRefused": tables.refused,
+        ]
+    }
+
+    fileprivate func endpointEntries() -> [EndpointEntry] {
+        var addresses: [EndpointKey: [String]] = [:]
+        tables.neighbors.forEach { key, mac, _ in
+            addresses[EndpointKey(network: key.network, mac: mac), default: []]
+                .append(text(key.address))
+        }
+        let now = WorkerTables.seconds()
+        var entries: [EndpointEntry] = []
+        tables.endpoints.forEach { key, location, seen in
+            guard let place = place(location), let network = name(ofNetwork: key.network)
+            else { return }
+            entries.append(
+                EndpointEntry(
+                    network: network, mac: key.mac.description,
+                    ips: (addresses[key] ?? []).sorted(), location: place,
+                    origin: location.isFixed ? .static : .learned,
+                    ageSeconds: location.isFixed ? nil : Int(now &- seen)))
+        }
+        return entries.sorted { ($0.network, $0.mac) < ($1.network, $1.mac) }
+    }
+
+    fileprivate func neighbourEntries() -> [NeighbourEntry] {
+        let view = tables.endpoints.view
+        let now = WorkerTables.seconds()
+        var entries: [NeighbourEntry] = []
+        tables.neighbors.forEach { key, mac, fixed in
+            guard let network = name(ofNetwork: key.network) else { return }
+            let seen = view.lookup(EndpointKey(network: key.network, mac: mac))?.seen
+            entries.append(
+                NeighbourEntry(
+                    network: network, ip: text(key.address), mac: mac.description,
+                    origin: fixed ? .static : .learned,
+                    ageSeconds: fixed ? nil : seen.map { Int(now &- $0) }))
+        }
+        return entries.sorted { ($0.network, $0.ip) < ($1.network, $1.ip) }
+    }
+
+    private func text(_ address: IPv6Address) -> String {
+        address.mappedIPv4?.description ?? address.description
+    }
+
+    private func name(ofNetwork index: UInt16) -> String? {
+        Int(index) < configuration.networks.count
+            ? configuration.networks[Int(index)].name : nil
+    }
+
+    private func place(_ location: Location) -> EndpointLocation? {
+        let index = Int(location.index)
+        if location.isPort {
+            return index < configuration.ports.count ? .port(configuration.ports[index].name) : nil
+        }
+        return index < configuration.peers.count ? .peer(configuration.peers[index].name) : nil
+    }
+}
+
+extension [Counters] {
+    fileprivate func sum(_ read: (Counters) -> UInt64) -> UInt64 {
+        reduce(0) { $0 &+ read($1) }
+    }
+}

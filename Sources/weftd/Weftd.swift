@@ -1,0 +1,127 @@
+import ArgumentParser
+import Catalog
+import Datapath
+import Dispatch
+import Foundation
+import Glibc
+import Logging
+
+/// The daemon of one host.
+@main
+struct Weftd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weftd",
+        abstract: "Carry this host's share of the overlay networks.",
+        discussion: """
+            Terminates unicast VXLAN, switches between the host's ports and its peers, and answers \
+            on a Unix socket. docs/configuration.md describes the file.
+
+            Ends with 0 after SIGTERM or SIGINT, 2 if the configuration is wrong, 1 if the host \
+            does not offer what is needed.
+            """,
+        version: Datapath.version)
+
+    @Option(name: .customLong("config"), help: "The configuration file.")
+    var file = "/etc/weft/weft.yaml"
+
+    @Flag(name: .customLong("check"), help: "Only validate the configuration.")
+    var checksOnly = false
+
+    @Option(help: "The control API's socket, instead of the configuration's.")
+    var socket: String?
+
+    @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error.")
+    var logLevel: String?
+
+    @Argument(help: .hidden)
+    var checkedFile: String?
+
+    mutating func run() async throws {
+        guard let configuration = load(checkedFile ?? file) else { throw ExitCode(2) }
+        if checksOnly {
+            print("\(checkedFile ?? file): valid")
+            return
+        }
+        let level = logLevel.flatMap { Logger.Level(rawValue: $0) }
+            ?? Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
+        LoggingSystem.bootstrap { _ in
+            var handler = StreamLogHandler.standardError(label: "weftd")
+            handler.logLevel = level
+            return handler
+        }
+        let logger = Logger(label: "weftd")
+        // Before any thread is started, so that none of them is interrupted.
+        let signals = SignalWaiter([SIGTERM, SIGINT])
+        do {
+            try await serve(configuration, signals, logger)
+        } catch {
+            complain("\(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func load(_ path: String) -> Configuration? {
+        do {
+            return try Configuration.load(file: path)
+        } catch {
+            complain("\(error)")
+            return nil
+        }
+    }
+
+    private func serve(
+        _ configuration: Configuration, _ signals: SignalWaiter, _ logger: Logger
+    ) async throws {
+        raiseFileLimit()
+        let datapath = try Datapath(configuration, logger: logger)
+        defer { datapath.stop() }
+        let server = ControlServer(
+            socket: socket ?? configuration.control.socket, mode: configuration.control.mode,
+            group: configuration.control.group, provider: datapath, logger: logger)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await server.run() }
+            tasks.addTask {
+                let number = await signals.next()
+                logger.notice("stopping", metadata: ["signal": "\(number)"])
+            }
+            // The server ends only with an error, a signal with success.
+            try await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
+    /// Every port takes a descriptor per worker, and so do transmit sockets.
+    private func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    private func complain(_ message: String) {
+        FileHandle.standardError.write(Data("weftd: \(message)\n".utf8))
+    }
+}
+
+/// Waits for one of some signals, which no longer interrupt anything.
+final class SignalWaiter: @unchecked Sendable {
+    private let stream: AsyncStream<Int32>
+    private let sources: [any DispatchSourceSignal]
+
+    init(_ numbers: [Int32]) {
+        let (stream, continuation) = AsyncStream<Int32>.makeStream()
+        self.stream = stream
+        sources = numbers.map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { continuation.yield(number) }
+            source.resume()
+            return source
+        }
+    }
+
+    func next() async -> Int32 {
+        for await number in stream { return number }
+        return 0
+    }
+}
