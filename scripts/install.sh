@@ -18,7 +18,7 @@ readonly RUN_PACKAGES=(
 )
 # What tests and benchmarks compare with, look at packets with, and run guests on.
 readonly TEST_PACKAGES=(
-    openvswitch-switch qemu-system-x86 busybox-static cpio
+    openvswitch-switch qemu-system-x86 busybox-static
     tcpdump tshark python3-scapy sockperf
 )
 # Modules of a guest that has one virtio network card, in the order in which they load.

@@ -24,8 +24,7 @@ package final class Reader: Sendable {
     package func quiescent() {
         // Sequentially consistent, as is the other side's scan: the announcement must be visible
         // before this worker's next load of a table's address.
-        let epoch = domain.epoch.load(ordering: .sequentiallyConsistent)
-        seen.store(epoch, ordering: .sequentiallyConsistent)
+        seen.store(domain.epoch.load(ordering: .sequentiallyConsistent), ordering: .sequentiallyConsistent)
     }
 
     /// About to sleep; `quiescent()` wakes.

@@ -116,14 +116,11 @@ private final class RunningChild {
     private static func file(holding text: String) throws -> Int32 {
         let file = weft_anonymous_file()
         guard file >= 0 else { throw LabError.system(call: "memfd_create", code: errno) }
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let written = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
-            guard written > 0 else {
-                close(file)
-                throw LabError.system(call: "write", code: errno)
-            }
-            bytes.removeFirst(written)
+        do {
+            try writeAll(file, Array(text.utf8))
+        } catch {
+            close(file)
+            throw error
         }
         lseek(file, 0, SEEK_SET)
         return file

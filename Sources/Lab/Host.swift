@@ -16,6 +16,8 @@ public final class Host {
     public let address6: IPv6Address?
     /// The VMs on it, in the order in which they were added.
     public internal(set) var vms: [VM] = []
+    /// The guests on it, likewise.
+    public internal(set) var guests: [Guest] = []
 
     unowned let lab: Lab
 

@@ -19,6 +19,9 @@ public final class Lab {
     /// The switch between the hosts; a router to other networks would be one more port of it.
     public let vpc: NetworkNamespace
 
+    /// What guests boot, built with the first of them.
+    var guestImage: GuestImage?
+
     private var state: LabState
     private static let bridge = "br0"
 
@@ -52,6 +55,9 @@ public final class Lab {
 
     /// All VMs, host by host.
     public var vms: [VM] { hosts.flatMap(\.vms) }
+
+    /// All guests, host by host.
+    public var guests: [Guest] { hosts.flatMap(\.guests) }
 
     /// Where configurations, sockets and logs are.
     public var directory: String { LabState.directory(of: name) }
@@ -89,13 +95,7 @@ public final class Lab {
         _ name: String, on host: Host, network: LabNetwork, addresses: [VM.Address],
         mac: MACAddress? = nil, kind: VM.Kind = .tap
     ) throws -> VM {
-        try Self.checkName(name, limit: 15)
-        if member(named: name) != nil {
-            throw LabError.badName(name, reason: "the lab has one of this name")
-        }
-        guard let mac = mac ?? Self.mac(for: addresses) else {
-            throw LabError.badName(name, reason: "a VM without IPv4 address needs a MAC")
-        }
+        let mac = try admit(name, addresses: addresses, mac: mac)
         let vm = VM(
             name: name, host: host, network: network, kind: kind, mac: mac, addresses: addresses)
         let summary = addresses.map(\.description).joined(separator: " ")
@@ -133,8 +133,7 @@ public final class Lab {
         do {
             try state.remove()
         } catch {
-            // The state file is still there for `weft lab down`; tear-down runs where nobody can
-            // act on it.
+            // The state file is still there for `weft lab down`; tear-down runs where nobody can act on it.
             let text = "lab \(name): \(error)\n"
             write(STDERR_FILENO, text, text.utf8.count)
         }
@@ -142,8 +141,17 @@ public final class Lab {
 
     func namespace(for member: String) -> NetworkNamespace { NetworkNamespace("\(name)-\(member)") }
 
-    func member(named name: String) -> LabState.Member? {
-        state.members.first { $0.name == name }
+    /// Checks the name of a VM or guest to be, and settles its MAC.
+    func admit(_ name: String, addresses: [VM.Address], mac: MACAddress?) throws -> MACAddress {
+        try Self.checkName(name, limit: 15)
+        let others = hosts.flatMap { [$0.name] + $0.vms.map(\.name) + $0.guests.map(\.name) }
+        if others.contains(name) {
+            throw LabError.badName(name, reason: "the lab has one of this name")
+        }
+        guard let mac = mac ?? Self.mac(for: addresses) else {
+            throw LabError.badName(name, reason: "a VM without IPv4 address needs a MAC")
+        }
+        return mac
     }
 
     func register(_ members: [VPCFilter.Member]) throws {

@@ -2,7 +2,7 @@
 public enum LabError: Error, Equatable {
     /// Namespaces and devices need root.
     case notRoot
-    /// A program that the lab runs is not on this machine.
+    /// A program that the lab runs, or a file that it needs, is not on this machine.
     case missingProgram(String)
     /// A lab's name, a host's or a VM's, that cannot name a namespace, or is taken.
     case badName(String, reason: String)
@@ -31,7 +31,7 @@ extension LabError: CustomStringConvertible {
         case .notRoot:
             "the lab makes network namespaces, which needs root"
         case .missingProgram(let name):
-            "no program '\(name)' on this machine: scripts/install.sh test installs what is missing"
+            "no '\(name)' on this machine; scripts/install.sh test fetches what labs need"
         case .badName(let name, let reason):
             "'\(name)' cannot be used as a name here: \(reason)"
         case .inUse(let lab, let user):

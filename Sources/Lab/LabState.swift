@@ -40,8 +40,8 @@ package struct LabState: Codable, Equatable {
 
     /// The names of all labs that have a state.
     static func names() -> [String] {
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
-        return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+        directoryEntries(root).filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }
+            .sorted()
     }
 
     /// Writes the state; a reader sees the old one or the new one.

@@ -39,12 +39,7 @@ public struct NetworkNamespace: Sendable, Hashable, Codable {
     /// The value of a counter inside, from /proc/net/snmp: `counter("InEchos", of: "Icmp")`.
     public func counter(_ name: String, of group: String) throws -> UInt64? {
         let text = try enter { try readFile("/proc/thread-self/net/snmp") }
-        let rows = text.split(separator: "\n").filter { $0.hasPrefix("\(group): ") }
-            .map { $0.split(separator: " ") }
-        guard rows.count == 2, let column = rows[0].firstIndex(of: Substring(name)),
-            column < rows[1].count
-        else { return nil }
-        return UInt64(rows[1][column])
+        return ProtocolCounters(text)[name, of: group]
     }
 
     /// Whether something inside listens on a TCP port.
@@ -82,28 +77,22 @@ public struct NetworkNamespace: Sendable, Hashable, Codable {
     }
 }
 
-func readFile(_ path: String) throws -> String {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw LabError.system(call: "open \(path)", code: errno) }
-    defer { close(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65536)
-    while true {
-        let count = read(file, &chunk, chunk.count)
-        guard count >= 0 else { throw LabError.system(call: "read \(path)", code: errno) }
-        if count == 0 { return String(decoding: bytes, as: UTF8.self) }
-        bytes += chunk[..<count]
-    }
-}
+/// The kernel's counters of the IP protocols, as /proc/net/snmp lists them.
+public struct ProtocolCounters: Sendable {
+    private let lines: [[Substring]]
 
-/// Writes a whole file with one write(2), as /proc expects; creates it if it is not there.
-func writeFile(_ path: String, _ text: String, flags: Int32 = O_TRUNC) throws {
-    let file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0o644)
-    guard file >= 0 else { throw LabError.system(call: "open \(path)", code: errno) }
-    defer { close(file) }
-    var text = text
-    let written = text.withUTF8 { write(file, $0.baseAddress, $0.count) }
-    guard written == text.utf8.count else {
-        throw LabError.system(call: "write \(path)", code: errno)
+    /// Takes the text of the file.
+    public init(_ text: String) {
+        lines = text.split(whereSeparator: \.isNewline).map { $0.split(separator: " ") }
+    }
+
+    /// A counter by its name and its group's, for example `["InEchos", of: "Icmp"]`.
+    public subscript(name: String, of group: String) -> UInt64? {
+        // Two lines of a group: the names, then the values.
+        let rows = lines.filter { $0.first == Substring("\(group):") }
+        guard rows.count == 2, let column = rows[0].firstIndex(of: Substring(name)),
+            column < rows[1].count
+        else { return nil }
+        return UInt64(rows[1][column])
     }
 }

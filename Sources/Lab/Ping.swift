@@ -60,7 +60,7 @@ extension Command {
     ///
     /// - Parameters:
     ///   - address: Whom to ping.
-    ///   - count: How many echo requests.
+    ///   - count: How many answers end it; it sends more requests if some are not answered.
     ///   - interval: Seconds between them.
     ///   - patience: Seconds after which it ends, answered or not.
     ///   - source: The source address, if not the one that the route gives.

@@ -26,7 +26,9 @@ public final class Weftd {
         let deadline = ContinuousClock.now + timeout
         let vms = host.vms.filter { $0.kind == .tap }
         try wait(until: deadline, for: "the API of weftd on \(host.name)") {
-            Self.accepts(socketPath)
+            guard let client = connectUnixSocket(socketPath) else { return false }
+            close(client)
+            return true
         }
         for vm in vms {
             try wait(until: deadline, for: "the device of \(vm.name) on \(host.name)") {
@@ -47,23 +49,6 @@ public final class Weftd {
                 throw LabError.timedOut(waitingFor: what, detail: process.logTail())
             }
             try pause(.milliseconds(5))
-        }
-    }
-
-    /// Whether somebody accepts connections on a Unix socket.
-    private static func accepts(_ path: String) -> Bool {
-        let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard client >= 0 else { return false }
-        defer { close(client) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let capacity = MemoryLayout.size(ofValue: address.sun_path)
-        guard path.utf8.count < capacity else { return false }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(client, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
         }
     }
 }

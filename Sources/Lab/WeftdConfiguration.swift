@@ -71,11 +71,11 @@ public struct WeftdConfiguration: Sendable, Equatable {
         peers = lab.hosts.filter { $0 !== host }.map { Peer(name: $0.name, address: $0.vtep) }
         // Each host has each network, as a cloud's hosts may: VMs come and go.
         networks = []
-        for network in lab.vms.map(\.network)
+        for network in lab.vms.map(\.network) + lab.guests.map(\.network)
         where !networks.contains(where: { $0.name == network.name }) {
             networks.append(Network(name: network.name, vni: network.vni, mtu: network.mtu))
         }
-        ports = host.vms.map(Port.init)
+        ports = host.vms.map(Port.init) + host.guests.map(Port.init)
     }
 
     /// The file's text.
@@ -128,16 +128,26 @@ extension WeftdConfiguration.Peer {
 extension WeftdConfiguration.Port {
     /// The port of a VM, which may use its own MAC and addresses only.
     init(_ vm: VM) {
-        let addresses = vm.addresses.map(\.address)
-        // Neighbour discovery speaks from the link-local address.
-        let linkLocal: [IPAddress] =
-            addresses.contains(where: \.isIPv6) ? [.v6(IPv6Address(linkLocalOf: vm.mac))] : []
         self.init(
             name: vm.name, network: vm.network.name,
             kind: vm.kind == .tap ? "tap" : "interface",
             device: vm.kind == .tap ? "eth0" : vm.name,
             netns: vm.kind == .tap ? vm.namespace.name : nil,
-            macs: [vm.mac], ips: addresses + linkLocal)
+            macs: [vm.mac], ips: Self.sources(vm.addresses, mac: vm.mac))
+    }
+
+    /// The port of a guest: the TAP that its QEMU owns.
+    init(_ guest: Guest) {
+        self.init(
+            name: guest.name, network: guest.network.name, kind: "interface", device: guest.name,
+            netns: nil, macs: [guest.mac], ips: Self.sources(guest.addresses, mac: guest.mac))
+    }
+
+    private static func sources(_ addresses: [VM.Address], mac: MACAddress) -> [IPAddress] {
+        let addresses = addresses.map(\.address)
+        guard addresses.contains(where: \.isIPv6) else { return addresses }
+        // Neighbour discovery speaks from the link-local address.
+        return addresses + [.v6(IPv6Address(linkLocalOf: mac))]
     }
 
     fileprivate var entries: WeftdConfiguration.Entries {

@@ -18,13 +18,16 @@ struct Demo {
     static let blue = LabNetwork("blue", vni: 100)
     static let green = LabNetwork("green", vni: 200)
 
-    private var failures: [String] = []
+    private var checks: Checks
     private var daemons: [Weftd] = []
+    /// Echo requests with a source address that is not the VM's.
+    private var forgedPings = 0
 
     init(lab: Lab, narrator: Narrator, seconds: Int) {
         self.lab = lab
         self.narrator = narrator
         self.seconds = seconds
+        checks = Checks(narrator: narrator)
     }
 
     /// Runs it all; whether every check held.
@@ -35,8 +38,10 @@ struct Demo {
         try showSpoofing()
         try showLatency()
         try showThroughput()
-        try showDrops()
-        return conclude()
+        try checks.checkAccounts(of: daemons, forged: forgedPings)
+        try checks.checkVPC(of: lab)
+        return checks.conclude(
+            "two networks, three hosts, no frame astray", daemons: daemons)
     }
 }
 
@@ -66,7 +71,7 @@ extension Demo {
     }
 
     /// 10.0.0.N, which both networks have, and 10.0.VNI.N, which only this one has.
-    private static func addresses(of number: Int, in network: LabNetwork) -> [VM.Address] {
+    static func addresses(of number: Int, in network: LabNetwork) -> [VM.Address] {
         ["10.0.0.\(number)/16", "10.0.\(network.vni).\(number)/16"].compactMap(VM.Address.init)
     }
 
@@ -91,13 +96,13 @@ extension Demo {
         narrator.say("who reaches whom: every VM pings every VM")
         let matrix = try Reachability(within: [vms(of: Self.blue), vms(of: Self.green)])
         for line in matrix.lines(painting: narrator.paint) { narrator.detail(line) }
-        check(
+        checks.check(
             matrix.unreachable.isEmpty, "each VM reaches each VM of its network",
             failing: matrix.unreachable)
-        check(
+        checks.check(
             matrix.leaks.isEmpty, "no VM reaches an address that only the other network has",
             failing: matrix.leaks)
-        check(
+        checks.check(
             matrix.misdelivered.isEmpty,
             "pings to an address that both networks have arrived in the sender's network only",
             failing: matrix.misdelivered)
@@ -113,12 +118,14 @@ extension Demo {
         let ping = Command.ping(
             victim.addresses[0].address, count: 3, interval: 0.1, patience: 1, source: forged)
         let result = try PingResult(output: ping.inside(liar.namespace).run().stdout)
+        // Without answers ping sends on until its patience ends: more than it was asked for.
+        forgedPings = result?.transmitted ?? 0
         try Command(["ip", "addr", "del", "\(forged)/32", "dev", "eth0"])
             .inside(liar.namespace).check()
         let after = try victim.namespace.counter("InEchos", of: "Icmp")
-        check(
-            result?.transmitted ?? 0 > 0 && before != nil && before == after,
-            "\(victim.name) saw none of \(result?.transmitted ?? 0) forged pings")
+        checks.check(
+            forgedPings > 0 && before != nil && before == after,
+            "\(victim.name) saw none of \(forgedPings) forged pings")
     }
 }
 
@@ -143,7 +150,7 @@ extension Demo {
                 "min \(decimal($0.min, places: 3)) avg \(decimal($0.average, places: 3)) "
                     + "max \(decimal($0.max, places: 3)) ms"
             }
-            check(
+            checks.check(
                 result?.isComplete ?? false,
                 "\(what), \(from.name) to \(to.name): \(times ?? "no answer")")
         }
@@ -156,48 +163,13 @@ extension Demo {
             do {
                 let measured = try from.measureTCP(to: to, seconds: seconds)
                 let gigabits = decimal(measured.bitsPerSecond / 1e9, places: 2)
-                check(
+                checks.check(
                     measured.bitsPerSecond > 0,
                     "\(pair): \(gigabits) Gbit/s, \(measured.retransmits) retransmits")
             } catch let error as LabError where error != .interrupted {
                 // What was dropped, and why, is still worth telling.
-                check(false, "\(pair): \(error)")
+                checks.check(false, "\(pair): \(error)")
             }
         }
-    }
-}
-
-// MARK: - Accounts
-
-extension Demo {
-    private mutating func showDrops() throws {
-        narrator.say("what the VPC's switch had to drop")
-        let drops = try lab.drops()
-        let listed = VPCDrop.allCases.map { "\($0.rawValue) \(drops[$0] ?? 0)" }
-        check(
-            drops.count == VPCDrop.allCases.count && drops.values.allSatisfy { $0 == 0 },
-            listed.joined(separator: ", "))
-    }
-
-    private mutating func check(_ held: Bool, _ what: String, failing: [String] = []) {
-        narrator.result(held, what)
-        for failure in failing.prefix(12) { narrator.detail("  \(failure)") }
-        if failing.count > 12 { narrator.detail("  and \(failing.count - 12) more") }
-        if !held { failures.append(what) }
-    }
-
-    private func conclude() -> Bool {
-        guard failures.isEmpty else {
-            narrator.say(narrator.paint("\(failures.count) checks failed", .bad))
-            for daemon in daemons {
-                for line in daemon.process.logTail(lines: 5).split(separator: "\n") {
-                    narrator.detail("weftd on \(daemon.host.name): \(line)")
-                }
-            }
-            return false
-        }
-        narrator.say(
-            narrator.paint("all held: two networks, three hosts, no frame astray", .good))
-        return true
     }
 }

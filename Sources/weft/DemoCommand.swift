@@ -17,6 +17,10 @@ struct DemoCommand: ParsableCommand {
     var mtu = 1500
     @Option(help: "What the wire's ends can do: nic (as ENA) or ideal (a bare veth).")
     var profile = WireProfile.nic
+    @Flag(
+        name: .customLong("real-vms"),
+        help: "Show reachability with real guests, booted under QEMU, in place of namespaces.")
+    var realVMs = false
     @Option(help: "Seconds for each throughput measurement.")
     var seconds = 3
 
@@ -31,6 +35,10 @@ struct DemoCommand: ParsableCommand {
         let held: Bool
         do {
             held = try Lab.with(name: name, options: LabOptions(mtu: mtu, profile: profile)) {
+                if realVMs {
+                    var demo = GuestDemo(lab: $0, narrator: narrator)
+                    return try demo.run()
+                }
                 var demo = Demo(lab: $0, narrator: narrator, seconds: seconds)
                 return try demo.run()
             }
