@@ -28,14 +28,16 @@ let package = Package(
     targets: [
         // What Swift cannot import by itself.
         .target(name: "CLinux"),
-        .systemLibrary(name: "CLiburing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
+        .systemLibrary(
+            name: "CLiburing", pkgConfig: "liburing", providers: [.apt(["liburing-dev"])]),
         .systemLibrary(name: "CLibbpf", pkgConfig: "libbpf", providers: [.apt(["libbpf-dev"])]),
 
         // The packet's way, bottom up.
         .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: hotPath),
         .target(name: "Forwarding", dependencies: ["Wire"], swiftSettings: hotPath),
         .target(name: "Uring", dependencies: ["CLinux", "CLiburing"], swiftSettings: hotPath),
-        .target(name: "Ports", dependencies: ["CLinux", "CLibbpf", "Wire"], swiftSettings: language),
+        .target(
+            name: "Ports", dependencies: ["CLinux", "CLibbpf", "Wire"], swiftSettings: language),
         .target(
             name: "Datapath",
             dependencies: [
@@ -87,8 +89,10 @@ let package = Package(
             name: "ForwardingTests", dependencies: ["Forwarding", "TestFrames", "Wire"],
             swiftSettings: language),
         .testTarget(name: "UringTests", dependencies: ["Uring"], swiftSettings: language),
-        .testTarget(name: "PortsTests", dependencies: ["Ports", "Uring", "Wire"], swiftSettings: language),
-        .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
+        .testTarget(
+            name: "PortsTests", dependencies: ["Ports", "Uring", "Wire"], swiftSettings: language),
+        .testTarget(
+            name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: language),
         .testTarget(
             name: "ControlServerTests",
@@ -96,9 +100,13 @@ let package = Package(
                 "ControlAPI", "weftd", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: language),
-        .testTarget(name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
+        .testTarget(
+            name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
-        .testTarget(name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
-        .testTarget(name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),
+        .testTarget(
+            name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
+        .testTarget(name: "TidyTests", swiftSettings: language),
+        .testTarget(
+            name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),
     ]
 )

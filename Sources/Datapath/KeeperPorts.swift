@@ -121,7 +121,8 @@ extension Keeper {
         pathMTUs = measured
         publish()
         for (index, port) in configuration.ports.enumerated() {
-            guard let device = ports[index], let network = configuration.network(named: port.network)
+            guard let device = ports[index],
+                let network = configuration.network(named: port.network)
             else { continue }
             try? device.link.setMTU(plan.mtu(of: network))
         }

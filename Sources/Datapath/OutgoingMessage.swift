@@ -49,7 +49,8 @@ struct OutgoingMessage {
         if segmentSize != 0 {
             let at = memory + OutgoingMessage.controlAt
             writeControl(at, SOL_UDP, UDP_SEGMENT, dataLength: 2)
-            at.storeBytes(of: UInt16(truncatingIfNeeded: segmentSize), toByteOffset: 16, as: UInt16.self)
+            at.storeBytes(
+                of: UInt16(truncatingIfNeeded: segmentSize), toByteOffset: 16, as: UInt16.self)
             control &+= OutgoingMessage.controlLength
         }
         if tos != 0 {

@@ -97,7 +97,9 @@ public final class EndpointTable: @unchecked Sendable {
     public private(set) var count = 0
 
     /// `capacity` is rounded up to a power of two; the table grows at three quarters.
-    package init(domain: ReclamationDomain, capacity: Int = 1024, seed: UInt64 = .random(in: 0 ... .max)) {
+    package init(
+        domain: ReclamationDomain, capacity: Int = 1024, seed: UInt64 = .random(in: 0 ... .max)
+    ) {
         self.domain = domain
         self.seed = seed
         self.capacity = max(16, capacity).nextPowerOfTwo

@@ -87,7 +87,9 @@ public final class NeighborTable: @unchecked Sendable {
     /// Neighbours in the table.
     public private(set) var count = 0
 
-    package init(domain: ReclamationDomain, capacity: Int = 1024, seed: UInt64 = .random(in: 0 ... .max)) {
+    package init(
+        domain: ReclamationDomain, capacity: Int = 1024, seed: UInt64 = .random(in: 0 ... .max)
+    ) {
         self.domain = domain
         self.seed = seed
         self.capacity = max(16, capacity).nextPowerOfTwo

@@ -25,7 +25,9 @@ enum ICMP {
         -> UInt16
     {
         var sum = initial
-        for offset in stride(from: 0, to: length & ~1, by: 2) { sum += UInt64(bytes.load16(offset)) }
+        for offset in stride(from: 0, to: length & ~1, by: 2) {
+            sum += UInt64(bytes.load16(offset))
+        }
         if length % 2 == 1 { sum += UInt64(bytes.load8(length - 1)) << 8 }
         while sum >> 16 != 0 { sum = (sum & 0xffff) + (sum >> 16) }
         return ~UInt16(sum)

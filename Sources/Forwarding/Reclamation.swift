@@ -24,7 +24,8 @@ package final class Reader: Sendable {
     package func quiescent() {
         // Sequentially consistent, as is the other side's scan: the announcement must be visible
         // before this worker's next load of a table's address.
-        seen.store(domain.epoch.load(ordering: .sequentiallyConsistent), ordering: .sequentiallyConsistent)
+        let epoch = domain.epoch.load(ordering: .sequentiallyConsistent)
+        seen.store(epoch, ordering: .sequentiallyConsistent)
     }
 
     /// About to sleep; `quiescent()` wakes.

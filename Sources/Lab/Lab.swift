@@ -133,7 +133,8 @@ public final class Lab {
         do {
             try state.remove()
         } catch {
-            // The state file is still there for `weft lab down`; tear-down runs where nobody can act on it.
+            // The state file is still there for `weft lab down`; tear-down runs where nobody can
+            // act on it.
             let text = "lab \(name): \(error)\n"
             write(STDERR_FILENO, text, text.utf8.count)
         }

@@ -68,9 +68,9 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     /// Calls `body` with the `sockaddr` that the C library wants.
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var storage = sockaddr_storage()
-        return withUnsafeMutableBytes(of: &storage) { bytes in
+        return withUnsafeMutablePointer(to: &storage) { pointer in
             // SAFETY: sockaddr_storage is larger than `capacity` and aligned for any family.
-            guard let base = bytes.baseAddress else { fatalError("storage has no address") }
+            let base = UnsafeMutableRawPointer(pointer)
             let length = store(at: base)
             return base.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
         }

@@ -43,7 +43,8 @@ public struct MACAddress: Hashable, Sendable {
 extension MACAddress: LosslessStringConvertible {
     /// Parses `02:00:0a:00:00:01` (also with `-`); nil for anything else.
     public init?(_ text: String) {
-        let groups = text.split(separator: text.contains("-") ? "-" : ":", omittingEmptySubsequences: false)
+        let separator: Character = text.contains("-") ? "-" : ":"
+        let groups = text.split(separator: separator, omittingEmptySubsequences: false)
         guard groups.count == 6 else { return nil }
         var bits: UInt64 = 0
         for group in groups {

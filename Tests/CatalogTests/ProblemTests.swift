@@ -14,10 +14,11 @@ struct ProblemTests {
                       - {name: red, vni: 0}
                     """) == [
                     "weft.yaml:1:1: host: missing, expected the name of this host",
-                    "weft.yaml:1:11: underlay: neither `address` nor `interface` given, expected one "
-                        + "of them",
-                    "weft.yaml:1:12: underlay.adress: unknown key (did you mean `address`?); expected "
-                        + "one of `address`, `interface`, `port`, `sourcePorts`, `checksum`",
+                    "weft.yaml:1:11: underlay: neither `address` nor `interface` given, "
+                        + "expected one of them",
+                    "weft.yaml:1:12: underlay.adress: unknown key (did you mean `address`?); "
+                        + "expected one of `address`, `interface`, `port`, `sourcePorts`, "
+                        + "`checksum`",
                     "weft.yaml:2:10: workers: found `many`, expected `auto` or a number in 1...64",
                     "weft.yaml:4:22: networks[0].vni: 0 is out of range, expected 1...16777215",
                 ])

@@ -118,7 +118,8 @@ struct VPCTests {
                     addresses: [VM.Address("10.0.0.\(host.index + 1)/24")!], kind: .veth)
                 let batch = """
                     link add br0 type bridge
-                    link add vx0 type vxlan id \(blue.vni) dstport 4789 local \(host.address4) remote \(peer.address4) dev eth0
+                    link add vx0 type vxlan id \(blue.vni) dstport 4789 \
+                        local \(host.address4) remote \(peer.address4) dev eth0
                     link set vx0 master br0 up
                     link set vm\(host.index) master br0
                     link set br0 up

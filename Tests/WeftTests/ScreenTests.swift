@@ -2,6 +2,31 @@ import ControlAPI
 import Testing
 import weft
 
+/// At the margin, where its wide lines fit.
+private let statusScreen = """
+    weftd 1.0 on host-a, up 1 d 2 h
+    worker 0: cpu 3, busy poll 50us; uses udpGRO udpSegment
+      without uso: no TUN_F_USO4
+
+    NETWORK  VNI   MTU  PORTS  PEERS  ENDPOINTS
+    red      100  1450      1      2         12
+
+    PORT  NETWORK  KIND  DEVICE    STATE   MTU  RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPS
+    vm1   red      tap   weft-vm1  up     1450       9999     10.0k      12.3M     18.4E      0
+
+    DROPPED  FRAMES  COPIES  MEANING
+    reason0      10       0  Why.
+    reason1       9       0  Why.
+    reason2       8       0  Why.
+    reason3       7       0  Why.
+    reason4       6       0  Why.
+    reason5       5       0  Why.
+    reason6       4       0  Why.
+    reason7       3       0  Why.
+    and 2 more reasons: weft stats
+
+    """
+
 @Suite("What the command line shows")
 struct ScreenTests {
     @Test("a host on one screen")
@@ -36,30 +61,7 @@ struct ScreenTests {
                     DropCount(
                         reason: "reason\(index)", description: "Why.", count: 10 - UInt64(index))
                 }))
-        let expected = """
-            weftd 1.0 on host-a, up 1 d 2 h
-            worker 0: cpu 3, busy poll 50us; uses udpGRO udpSegment
-              without uso: no TUN_F_USO4
-
-            NETWORK  VNI   MTU  PORTS  PEERS  ENDPOINTS
-            red      100  1450      1      2         12
-
-            PORT  NETWORK  KIND  DEVICE    STATE   MTU  RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPS
-            vm1   red      tap   weft-vm1  up     1450       9999     10.0k      12.3M     18.4E      0
-
-            DROPPED  FRAMES  COPIES  MEANING
-            reason0      10       0  Why.
-            reason1       9       0  Why.
-            reason2       8       0  Why.
-            reason3       7       0  Why.
-            reason4       6       0  Why.
-            reason5       5       0  Why.
-            reason6       4       0  Why.
-            reason7       3       0  Why.
-            and 2 more reasons: weft stats
-
-            """
-        #expect(StatusScreen.render(status) == expected)
+        #expect(StatusScreen.render(status) == statusScreen)
     }
 
     @Test("endpoints, by network and MAC")
