@@ -38,6 +38,7 @@ public struct Coalescer: ~Copyable {
         /// Bytes of the delivered frame, without a virtio header.
         public let bytes: Int
 
+        /// What `Coalescer.item` tells.
         @inlinable
         public init(port: UInt32, virtio: VirtioHeader, frames: Int, bytes: Int) {
             self.port = port
@@ -117,8 +118,10 @@ extension Coalescer {
         // The next segment of the stream that the last frame belonged to is the common case, and
         // needs no look-up. A hash of 0 stands for one that was not needed.
         var hash: UInt32 = 0
-        var latest = recent
-        if latest == nil || !isSameFlow(latest!, segment) {
+        let latest: UnsafeMutablePointer<Entry>?
+        if let recent, isSameFlow(recent, segment) {
+            latest = recent
+        } else {
             hash = FlowHash.of(frame, layout) ^ port
             latest = find(segment, hash)
         }
@@ -163,6 +166,8 @@ extension Coalescer {
         }
         guard segment.isIntact else { return .corrupt }
         let index = frameCount
+        // SAFETY: `add` has made sure of room for one more frame, and a mergeable segment's header
+        // ends within its packet.
         frames[index] = iovec(
             iov_base: segment.frame + segment.headerLength, iov_len: segment.payload)
         successors[Int(entry.pointee.last)] = UInt32(truncatingIfNeeded: index)

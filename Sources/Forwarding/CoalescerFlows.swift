@@ -38,16 +38,20 @@ struct FlowSlots: ~Copyable {
     mutating func insert(_ entry: UnsafeMutablePointer<Coalescer.Entry>, _ hash: UInt32) {
         isEmpty = false
         let set = set(hash)
-        var chosen = 0
-        for way in 0..<Self.ways {
-            guard let other = set[way].entry else {
-                chosen = way
+        var chosen = set
+        var oldest = entry
+        for slot in set..<(set + Self.ways) {
+            guard let other = slot.pointee.entry else {
+                chosen = slot
                 break
             }
-            // Items lie in the order of arrival.
-            if other < set[chosen].entry! { chosen = way }
+            // Items lie in the order of arrival, and the new one is the last.
+            if other < oldest {
+                chosen = slot
+                oldest = other
+            }
         }
-        set[chosen] = Slot(entry: entry, hash: hash)
+        chosen.pointee = Slot(entry: entry, hash: hash)
     }
 
     /// Puts a flow's new item where its last one is.

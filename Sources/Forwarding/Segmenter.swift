@@ -268,7 +268,8 @@ extension SegmentPlan {
                 &+ UInt32(truncatingIfNeeded: index &* segmentSize)
             header.store32(sequence, TCP.sequence)
             header.store8(flags(header.load8(TCP.flags), index), TCP.flags)
-            sum &+= Checksum.word(sequence)
+            sum &+=
+                Checksum.word(sequence)
                 &+ Checksum.word(header.load16(TCP.dataOffset))
             header.store16(~Checksum.fold(sum), TCP.checksum)
         } else {

@@ -155,16 +155,19 @@ struct CoalescerPropertyTests {
 
     @Test(arguments: [1, 4, 16, 64])
     func undisturbedStreamsMergeCompletely(flows: Int) {
-        // One superframe of each flow, their segments in turn.
+        // Two superframes of each flow one after the other, the segments of all flows in turn.
         let streams = (0..<flows).map { index in
             var builder = index % 2 == 0 ? FrameBuilder.ipv4 : .ipv6
             builder.sourcePort = UInt16(30000 + index)
-            return naiveTCP(builder, payloadBytes(1600), size: 100, sequence: 1, flags: 0x10)
+            let first = naiveTCP(builder, payloadBytes(1600), size: 100, sequence: 1, flags: 0x18)
+            builder.identification = 16
+            return first
+                + naiveTCP(builder, payloadBytes(1600), size: 100, sequence: 1601, flags: 0x10)
         }
-        let turns = (0..<16).flatMap { turn in streams.map { Arrival(bytes: $0[turn]) } }
+        let turns = (0..<32).flatMap { turn in streams.map { Arrival(bytes: $0[turn]) } }
         var coalescer = Coalescer(capacity: 4096)
         let deliveries = coalesce(turns, with: &coalescer)
-        #expect(deliveries.map(\.item.frames) == [Int](repeating: 16, count: flows))
+        #expect(deliveries.map(\.item.frames) == [Int](repeating: 16, count: 2 * flows))
     }
 
     @Test(arguments: [UInt64(31), 32])

@@ -10,13 +10,16 @@ public import Wire
 ///     builder.tags = [100]
 ///     let frame = builder.tcp(sequence: 1000, payload: payloadBytes(1448))
 public struct FrameBuilder: Sendable {
+    /// 02:00:00:00:00:02 unless changed.
     public var destinationMAC = MACAddress(bits: 0x0200_0000_0002)
+    /// 02:00:00:00:00:01 unless changed.
     public var sourceMAC = MACAddress(bits: 0x0200_0000_0001)
     /// VLAN tags, outermost first: the sixteen bits after 0x8100.
     public var tags: [UInt16] = []
 
-    /// Both of one family, which is the frame's.
+    /// Of the same family as `destination`, which is the frame's.
     public var source = IPAddress.v4(IPv4Address(bits: 0x0a00_0001))
+    /// Of the same family as `source`.
     public var destination = IPAddress.v4(IPv4Address(bits: 0x0a00_0002))
     /// TOS or traffic class, with the ECN bits.
     public var tos: UInt8 = 0
@@ -31,9 +34,12 @@ public struct FrameBuilder: Sendable {
     /// IPv6 only.
     public var flowLabel: UInt32 = 0
 
+    /// TCP and UDP.
     public var sourcePort: UInt16 = 40000
+    /// TCP and UDP.
     public var destinationPort: UInt16 = 5201
 
+    /// The same as `ipv4`.
     public init() {}
 
     /// From 10.0.0.1 to 10.0.0.2.
@@ -47,6 +53,7 @@ public struct FrameBuilder: Sendable {
         return builder
     }()
 
+    /// The family of `source`.
     public var isIPv6: Bool { source.isIPv6 }
 
     /// What a transport checksum field is to hold.
@@ -187,14 +194,17 @@ public func naiveSum(_ bytes: [UInt8]) -> UInt16 {
     return UInt16(sum)
 }
 
+/// Two bytes, most significant first.
 public func be16(_ value: UInt16) -> [UInt8] {
     [UInt8(value >> 8), UInt8(truncatingIfNeeded: value)]
 }
 
+/// Four bytes, most significant first.
 public func be32(_ value: UInt32) -> [UInt8] {
     be16(UInt16(value >> 16)) + be16(UInt16(truncatingIfNeeded: value))
 }
 
+/// Six bytes.
 public func bytes(of mac: MACAddress) -> [UInt8] { (0..<6).map(mac.octet) }
 
 /// Four or sixteen bytes.

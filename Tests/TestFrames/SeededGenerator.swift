@@ -3,8 +3,10 @@
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
+    /// Starts the sequence of this seed.
     public init(seed: UInt64) { state = seed }
 
+    /// The next 64 bits.
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
@@ -19,6 +21,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     /// True once in `times`.
     public mutating func oneIn(_ times: Int) -> Bool { below(times) == 0 }
 
+    /// Arbitrary bytes.
     public mutating func bytes(_ count: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count + 7)

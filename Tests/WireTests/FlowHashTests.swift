@@ -40,12 +40,13 @@ struct FlowHashTests {
         #expect(spreads(base) { $0.sourcePort = 32768 + UInt16($1) })
         #expect(spreads(base) { $0.destinationPort = 1 + UInt16($1) })
         #expect(spreads(base) { $0.sourcePort = 32768 + 2 * UInt16($1) })
-        #expect(spreads(base) { builder, index in
-            builder.destination =
-                builder.isIPv6
-                ? .v6(IPv6Address(high: 0xfd00 << 48, low: UInt64(index)))
-                : .v4(IPv4Address(bits: 0x0a00_0000 + UInt32(index)))
-        })
+        #expect(
+            spreads(base) { builder, index in
+                builder.destination =
+                    builder.isIPv6
+                    ? .v6(IPv6Address(high: 0xfd00 << 48, low: UInt64(index)))
+                    : .v4(IPv4Address(bits: 0x0a00_0000 + UInt32(index)))
+            })
     }
 
     @Test func addressesWithZeroHalvesCount() {
