@@ -58,6 +58,8 @@ struct SocketPlace: ~Copyable {
         guard chmod(bound, mode) == 0 else { throw .failure(of: "chmod", path) }
         guard chown(bound, geteuid(), group) == 0 else { throw .failure(of: "chown", path) }
         guard rename(bound, path) == 0 else { throw .failure(of: "rename to", path) }
+        // Empty now. Taken away at once, so that a daemon that is killed leaves no directory.
+        rmdir(directory)
     }
 
     /// Takes the socket away: a client that finds none knows that nobody is there.

@@ -1,4 +1,5 @@
 import ControlAPI
+import Foundation
 import Testing
 
 /// A host with one of each.
@@ -99,6 +100,18 @@ struct PrometheusTests {
         ])
     func samples(line: String) {
         #expect(lines.contains { $0 == line }, "\(lines.joined(separator: "\n"))")
+    }
+
+    @Test("docs/api.md names each metric, and no other")
+    func documentation() throws {
+        let docs = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "docs")
+        let text = try String(contentsOf: docs.appending(path: "api.md"), encoding: .utf8)
+        let named = text.matches(of: /`(weft_[a-z_]+)`/).map { String($0.1) }
+        let rendered = lines.filter { $0.hasPrefix("# TYPE ") }.map {
+            String($0.split(separator: " ")[2])
+        }
+        #expect(Set(named) == Set(rendered))
     }
 
     @Test("each metric has its help and type once, right before its samples")

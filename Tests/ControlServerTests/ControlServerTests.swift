@@ -116,6 +116,10 @@ struct ControlServerTests {
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
             #expect(attributes[.posixPermissions] as? Int == 0o640)
             #expect(attributes[.groupOwnerAccountID] as? Int == 0)
+            let directory = URL(filePath: path).deletingLastPathComponent().path
+            try await waitUntil {
+                (try? FileManager.default.contentsOfDirectory(atPath: directory)) == ["weft.sock"]
+            }
         }
     }
 
