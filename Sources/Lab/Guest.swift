@@ -49,7 +49,8 @@ public final class Guest {
                 "-serial", "chardev:console",
                 "-netdev", "tap,id=net,ifname=\(name),script=no,downscript=no,vhost=off",
                 "-device",
-                "virtio-net-pci,netdev=net,mac=\(mac),host_mtu=\(lab.overlayMTU(of: network)),romfile=",
+                "virtio-net-pci,netdev=net,mac=\(mac),"
+                    + "host_mtu=\(lab.overlayMTU(of: network)),romfile=",
             ], name: name)
     }
 
