@@ -37,6 +37,7 @@ final class AttachedPort {
             device = .tap(tap)
             link = tap.link
             takesUDPSuperframes = tap.offloads.contains(.uso4)
+            AttachedPort.fitSuperframes(link, mtu: mtu)
             self.offloads = tap.offloads.description
         case .interface:
             let packet = try PacketPort(port.device, sockets: workers, in: namespace)
@@ -49,6 +50,17 @@ final class AttachedPort {
         for address in port.addresses {
             try link.addAddress(address.address, prefixLength: address.prefixLength)
         }
+    }
+
+    /// The host's stack hands a TAP superframes that leave as one message: without the limit a
+    /// 64 KiB superframe takes two, the second of them nearly empty. An older kernel may not know
+    /// the attribute; nothing depends on it.
+    private static func fitSuperframes(_ link: Link, mtu: Int) {
+        // A segment's payload without TCP options, and its datagram's headers around the packet.
+        let payload = mtu - 40
+        let segments = 65507 / (mtu + Ethernet.headerLength + VXLAN.headerLength)
+        // The stack takes its own headroom off the limit (MAX_TCP_HEADER, 320 bytes and one).
+        try? link.setSegmentationLimit(min(65536, segments * payload + 400))
     }
 
     /// A worker's queue.

@@ -106,6 +106,13 @@ public struct Link: Sendable, Hashable {
         }
     }
 
+    /// Sets the longest superframe that the host's stack hands to it, in bytes.
+    public func setSegmentationLimit(_ bytes: Int) throws(SystemError) {
+        try change("set gso_max_size \(bytes) on \(name)") {
+            $0.attribute(Int(IFLA_GSO_MAX_SIZE), UInt32(clamping: bytes))
+        }
+    }
+
     /// Sets it up or down.
     public func setUp(_ up: Bool) throws(SystemError) {
         let flag: UInt32 = 0x1  // IFF_UP
