@@ -45,6 +45,21 @@ public struct WeftdConfiguration: Sendable, Equatable {
         public var ips: [IPAddress]
         /// Further keys.
         public var settings: [String: String] = [:]
+
+        /// A port that is no VM's: any source may use it unless `macs` and `ips` say otherwise.
+        public init(
+            name: String, network: String, kind: String, device: String, netns: String? = nil,
+            macs: [MACAddress] = [], ips: [IPAddress] = [], settings: [String: String] = [:]
+        ) {
+            self.name = name
+            self.network = network
+            self.kind = kind
+            self.device = device
+            self.netns = netns
+            self.macs = macs
+            self.ips = ips
+            self.settings = settings
+        }
     }
 
     /// The host's name.
@@ -53,6 +68,8 @@ public struct WeftdConfiguration: Sendable, Equatable {
     public var underlayAddress: IPAddress
     /// The UDP port of VXLAN.
     public var underlayPort: UInt16 = 4789
+    /// Further keys of `underlay`.
+    public var underlaySettings: [String: String] = [:]
     /// Its dataplane workers.
     public var workers = 1
     /// The other hosts.
@@ -80,11 +97,10 @@ public struct WeftdConfiguration: Sendable, Equatable {
 
     /// The file's text.
     public var yaml: String {
-        var lines = [
-            "host: \(host)",
-            "underlay: { address: \"\(underlayAddress)\", port: \(underlayPort) }",
-            "workers: \(workers)",
-        ]
+        let underlay: Entries =
+            [("address", "\"\(underlayAddress)\""), ("port", "\(underlayPort)")]
+            + Self.sorted(underlaySettings)
+        var lines = ["host: \(host)", "underlay: \(Self.map(underlay))", "workers: \(workers)"]
         lines += settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
         lines += Self.list("peers", peers.map(\.entries))
         lines += Self.list("networks", networks.map(\.entries))
@@ -96,10 +112,11 @@ public struct WeftdConfiguration: Sendable, Equatable {
 
     private static func list(_ key: String, _ items: [Entries]) -> [String] {
         guard !items.isEmpty else { return ["\(key): []"] }
-        return ["\(key):"]
-            + items.map { entries in
-                "  - { " + entries.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + " }"
-            }
+        return ["\(key):"] + items.map { "  - " + map($0) }
+    }
+
+    private static func map(_ entries: Entries) -> String {
+        "{ " + entries.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + " }"
     }
 
     fileprivate static func sorted(_ settings: [String: String]) -> Entries {
