@@ -107,6 +107,7 @@ let package = Package(
             name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "TidyTests", swiftSettings: language),
         .testTarget(
-            name: "ScenarioTests", dependencies: ["ControlAPI", "Lab"], swiftSettings: language),
+            name: "ScenarioTests", dependencies: ["ControlAPI", "Lab", "TestFrames", "Wire"],
+            exclude: ["Support/Python"], swiftSettings: language),
     ]
 )

@@ -1,0 +1,39 @@
+import Lab
+import Testing
+
+/// What tcpdump sees on an interface from now on.
+final class Capture {
+    private let process: LabProcess
+    private let path: String
+    private let namespace: NetworkNamespace
+
+    init(_ scenario: Scenario, on interface: String = "eth0", of station: Station, _ filter: String)
+        throws
+    {
+        namespace = station.namespace
+        let name = scenario.programName("capture")
+        path = "\(scenario.lab.directory)/\(name).pcap"
+        // Immediate, so that nothing waits in the kernel; packet by packet to the file.
+        let command = [
+            "tcpdump", "-i", interface, "--immediate-mode", "-U", "-w", path, "-Z", "root",
+        ]
+        process = try station.spawn(command + [filter], name: name)
+        #expect(try eventually { process.logTail().contains("listening on") })
+    }
+
+    /// What was captured, a line per packet: the fields, as tshark calls them, separated by tabs,
+    /// and within a field by commas, from the outermost header inwards.
+    func packets(_ fields: String...) throws -> [[Substring]] {
+        process.stop()
+        let arguments = fields.flatMap { ["-e", $0] }
+        let text = try Command(
+            ["tshark", "-n", "-r", path, "-T", "fields", "-E", "occurrence=a"] + arguments
+        ).inside(namespace).check()
+        return text.split(separator: "\n").map {
+            $0.split(separator: "\t", omittingEmptySubsequences: false)
+        }
+    }
+
+    /// How many packets were captured.
+    func count() throws -> Int { try packets("frame.number").count }
+}
