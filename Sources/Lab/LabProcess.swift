@@ -57,9 +57,12 @@ package struct ProcessRecord: Codable, Equatable {
 
     /// Whether that very process still runs.
     var isAlive: Bool {
-        waitpid(pid, nil, WNOHANG)  // Lets go of it if it was a child of ours and has ended.
-        guard let status = Self.status(of: pid) else { return false }
-        return status.startTime == startTime && status.state != "Z"
+        guard let status = Self.status(of: pid), status.startTime == startTime else {
+            return false
+        }
+        guard status.state == "Z" else { return true }
+        waitpid(pid, nil, WNOHANG)  // Lets go of it if it was a child of ours.
+        return false
     }
 
     /// Ends processes and the groups they lead: politely, then, after `patience`, for certain.
