@@ -15,7 +15,9 @@ extension IPv4Address: LosslessStringConvertible {
     /// Parses dotted decimal, four parts, as inet_pton(3) does; nil for anything else.
     public init?(_ text: String) {
         var address = in_addr()
-        guard inet_pton(AF_INET, text, &address) == 1 else { return nil }
+        // C ends a string at NUL; we do not.
+        guard !text.utf8.contains(0), inet_pton(AF_INET, text, &address) == 1
+        else { return nil }
         self.init(bits: address.s_addr.bigEndian)
     }
 
@@ -73,7 +75,8 @@ extension IPv6Address: LosslessStringConvertible {
     /// Parses any textual form that inet_pton(3) takes; nil for anything else.
     public init?(_ text: String) {
         var address = in6_addr()
-        guard inet_pton(AF_INET6, text, &address) == 1 else { return nil }
+        guard !text.utf8.contains(0), inet_pton(AF_INET6, text, &address) == 1
+        else { return nil }
         self = withUnsafeBytes(of: address) { IPv6Address(at: $0.baseAddress!) }
     }
 
