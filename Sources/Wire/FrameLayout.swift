@@ -112,9 +112,10 @@ public struct FrameLayout: Equatable, Sendable {
         var isFragment = false
         var isLater = false
         var steps = 0
-        // RFC 8200 section 4: extension headers, eight bytes and multiples of it; the bound on
-        // their number keeps a hostile frame from holding up the others.
-        while steps < 8, offset &+ 8 <= end {
+        // RFC 8200 section 4: extension headers, eight bytes and multiples of it. The bound on
+        // their number keeps a hostile frame from holding up the others; a packet with more is not
+        // understood, lest what lies behind them pass as nothing to check.
+        while offset &+ 8 <= end {
             if next == IPv6.Extension.fragment {
                 isFragment = true
                 isLater = frame.load16(offset &+ 2) & 0xfff8 != 0
@@ -130,6 +131,7 @@ public struct FrameLayout: Equatable, Sendable {
                 break
             }
             steps &+= 1
+            guard steps <= 8 else { return opaque(.ipv6, start, length, tags) }
         }
         let proto = IPProtocol(next)
         let readable = !isLater && fits(proto, end &- offset)
