@@ -1,5 +1,6 @@
-/// What passed between Weft and a port or a peer. Frames are inner Ethernet frames, a superframe
-/// counts as one; bytes are theirs, without the tunnel's headers.
+/// What passed between Weft and a port or a peer. Frames are inner Ethernet frames as they are on
+/// the wire, so a superframe counts as those that it stands for; bytes are theirs, without the
+/// tunnel's headers.
 public struct TrafficCounters: Codable, Sendable, Equatable {
     /// Frames that Weft received.
     public var rxFrames: UInt64

@@ -110,9 +110,8 @@ extension Keeper {
 
     fileprivate func tableTotals() -> [String: UInt64] {
         [
-            "endpoints": UInt64(tables.endpoints.count),
-            "neighbours": UInt64(tables.neighbors.count), "endpointMoves": tables.moves,
-            "endpointsAged": tables.aged, "endpointsRefused": tables.refused,
+            "endpointMoves": tables.moves, "endpointsAged": tables.aged,
+            "endpointsRefused": tables.refused,
         ]
     }
 

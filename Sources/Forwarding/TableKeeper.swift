@@ -130,7 +130,7 @@ package final class TableKeeper {
     package func forget(_ place: Location) {
         var gone: [EndpointKey] = []
         endpoints.forEach { key, location, _ in
-            if location.isSamePlace(as: place) { gone.append(key) }
+            if !location.isFixed, location.isSamePlace(as: place) { gone.append(key) }
         }
         for key in gone { endpoints.remove(key) }
     }

@@ -34,7 +34,8 @@ public final class UnderlayReceiver: Sendable {
         for _ in 0..<count {
             receivers.append(
                 try UnderlayReceiver(
-                    SocketAddress(address, port: port), bufferSize: bufferSize))
+                    SocketAddress(address, port: port), isShared: count > 1,
+                    bufferSize: bufferSize))
         }
         return receivers
     }
@@ -51,9 +52,15 @@ public final class UnderlayReceiver: Sendable {
         }
     }
 
-    private init(_ address: SocketAddress, bufferSize: Int32) throws(SystemError) {
+    /// A socket that shares the address costs the kernel a choice per datagram, so a single one
+    /// does not.
+    private init(
+        _ address: SocketAddress, isShared: Bool, bufferSize: Int32
+    ) throws(SystemError) {
         let descriptor = try UnderlaySocket.make(for: address.address)
-        try descriptor.setOption(SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT")
+        if isShared {
+            try descriptor.setOption(SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT")
+        }
         self.bufferSize = descriptor.setBuffer(
             force: SO_RCVBUFFORCE, limited: SO_RCVBUF, bytes: bufferSize)
         if address.address.isIPv6 {
