@@ -1,6 +1,6 @@
 # `make` or `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench format lint clean
+.PHONY: help demo test bench counters format lint clean
 SHELL := /bin/bash
 
 # Where `swift build -c release` puts its programs.
@@ -28,6 +28,9 @@ bench: ## measure on the emulated VPC and print the results (root, a quiet machi
 	swift build -c release --product weftd
 	swift build -c release --product weft-bench
 	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench
+
+counters: ## write docs/counters.md and DropHelp.swift from the counters' comments
+	@scripts/counters.sh
 
 format: ## rewrite the Swift sources in the project's style
 	swift format --in-place --parallel --recursive $(SOURCES)
