@@ -8,7 +8,9 @@ public enum VPCDrop: String, Sendable, CaseIterable {
     case spoofedIPv6 = "spoofed_ipv6"
     /// ARP whose sender IP and MAC are not registered together for the host it came from.
     case spoofedARP = "spoofed_arp"
-    /// Anything to a multicast MAC but neighbour discovery.
+    /// IPv6 listener reports (MLD, RFC 3810), which a host's kernel sends unasked.
+    case listenerReport = "listener_report"
+    /// Anything else to a multicast MAC but neighbour discovery.
     case multicast
     /// Anything to the broadcast MAC but ARP.
     case broadcast
@@ -55,6 +57,8 @@ package struct VPCFilter {
                     ether type arp counter name \(VPCDrop.spoofedARP.rawValue) drop
                     ether daddr ff:ff:ff:ff:ff:ff counter name \(VPCDrop.broadcast.rawValue) drop
                     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } goto ipv6
+                    icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } \
+            counter name \(VPCDrop.listenerReport.rawValue) drop
                     ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 \
             counter name \(VPCDrop.multicast.rawValue) drop
                     meta iifname . ether saddr . ip saddr @members4 accept

@@ -15,12 +15,14 @@ struct Checks {
         if !held { failures += 1 }
     }
 
-    /// What the provider's switch dropped: nothing, if the overlay only sends what it may.
+    /// What the provider's switch dropped: nothing, if the overlay only sends what it may, but
+    /// for the reports of the hosts' own kernels.
     mutating func checkVPC(of lab: Lab) throws {
         narrator.say("what the VPC's switch had to drop")
         let drops = try lab.drops()
+        let unexpected = drops.filter { $0.key != .listenerReport && $0.value > 0 }
         check(
-            drops.count == VPCDrop.allCases.count && drops.values.allSatisfy { $0 == 0 },
+            drops.count == VPCDrop.allCases.count && unexpected.isEmpty,
             VPCDrop.allCases.map { "\($0.rawValue) \(drops[$0] ?? 0)" }.joined(separator: ", "))
     }
 

@@ -17,6 +17,8 @@ struct DemoCommand: ParsableCommand {
     var mtu = 1500
     @Option(help: "What the wire's ends can do: nic (as ENA) or ideal (a bare veth).")
     var profile = WireProfile.nic
+    @Flag(help: "Carry the overlay over IPv6.")
+    var ipv6 = false
     @Flag(
         name: .customLong("real-vms"),
         help: "Show reachability with real guests, booted under QEMU, in place of namespaces.")
@@ -34,7 +36,9 @@ struct DemoCommand: ParsableCommand {
         let narrator = Narrator()
         let held: Bool
         do {
-            held = try Lab.with(name: name, options: LabOptions(mtu: mtu, profile: profile)) {
+            held = try Lab.with(
+                name: name, options: LabOptions(mtu: mtu, profile: profile, ipv6Underlay: ipv6)
+            ) {
                 if realVMs {
                     var demo = GuestDemo(lab: $0, narrator: narrator)
                     return try demo.run()
