@@ -15,10 +15,8 @@ struct Worker: ~Copyable {
     // `out` holds the ring: it goes first when a worker ends, so that no request is left that
     // could write into the buffers.
     var out: Outlet
-    var portBuffers: BufferRing
-    var underlayBuffers: BufferRing
-    var spentPortBuffers: SpentBuffers
-    var spentUnderlayBuffers: SpentBuffers
+    var portBuffers: ReceiveBuffers
+    var underlayBuffers: ReceiveBuffers
     var transmitter: Transmitter
     var deliverer: Deliverer
     var coalescer: Coalescer
@@ -81,8 +79,8 @@ struct Worker: ~Copyable {
         if out.segmentationRefused { giveUpSegmentation() }
         guard out.memory.inFlight == 0 else { return }
         out.memory.reset()
-        spentPortBuffers.recycle(into: &portBuffers)
-        spentUnderlayBuffers.recycle(into: &underlayBuffers)
+        portBuffers.recycle()
+        underlayBuffers.recycle()
     }
 
     /// Takes what was received, for as long as there is memory to carry it out.

@@ -27,7 +27,7 @@ extension Worker {
         while port.pointee.readsToArm > 0 {
             let isPrepared = receives.arm(
                 index, port.pointee, multishot: settings.readsMultishot,
-                length: portBuffers.bufferLength, out.ring)
+                length: portBuffers.length, out.ring)
             guard isPrepared else {
                 receives.portsNeedArming = true
                 return

@@ -1,4 +1,5 @@
 import Forwarding
+import Glibc
 import Ports
 import Uring
 import Wire
@@ -18,7 +19,8 @@ struct PortFrame {
 extension Worker {
     /// A completed read of a port's queue.
     mutating func fromPort(_ tag: RequestTag, _ completion: Completion) {
-        if completion.hasBuffer { spentPortBuffers.add(completion.bufferID) }
+        if completion.hasBuffer { portBuffers.take(completion.bufferID) }
+        if completion.result == -ENOBUFS { portBuffers.grow() }
         let isCurrent = deliverer.noteRead(tag, isOver: !completion.more, result: completion.result)
         if !completion.more, isCurrent { receives.portsNeedArming = true }
         guard completion.result > 0, completion.hasBuffer, isCurrent else { return }

@@ -1,11 +1,13 @@
 import Forwarding
+import Glibc
 import Uring
 import Wire
 
 extension Worker {
     /// A completed receive from the underlay: a datagram, or a train of equal ones.
     mutating func fromUnderlay(_ completion: Completion) {
-        if completion.hasBuffer { spentUnderlayBuffers.add(completion.bufferID) }
+        if completion.hasBuffer { underlayBuffers.take(completion.bufferID) }
+        if completion.result == -ENOBUFS { underlayBuffers.grow() }
         if !completion.more { receives.underlayNeedsArming = true }
         guard completion.result >= 0, completion.hasBuffer,
             let train = receives.train(

@@ -83,15 +83,16 @@ final class WorkerThread: @unchecked Sendable {
         let ring = try Ring(entries: 2048, completionEntries: 16384)
         let portBuffers = try BufferRing(
             ring: ring, group: ReceiveRequests.portGroup, count: WorkerThread.bufferCount,
-            stride: WorkerThread.bufferStride, prefault: false, hugePages: false)
+            stride: WorkerThread.bufferStride, prefault: false, hugePages: true,
+            published: false)
         let underlayBuffers = try BufferRing(
             ring: ring, group: ReceiveRequests.underlayGroup, count: WorkerThread.bufferCount,
-            stride: WorkerThread.bufferStride, prefault: false, hugePages: false)
+            stride: WorkerThread.bufferStride, prefault: false, hugePages: true,
+            published: false)
         return Worker(
-            out: Outlet(ring: ring, view: tables.view()), portBuffers: portBuffers,
-            underlayBuffers: underlayBuffers,
-            spentPortBuffers: SpentBuffers(capacity: WorkerThread.bufferCount),
-            spentUnderlayBuffers: SpentBuffers(capacity: WorkerThread.bufferCount),
+            out: Outlet(ring: ring, view: tables.view()),
+            portBuffers: ReceiveBuffers(portBuffers),
+            underlayBuffers: ReceiveBuffers(underlayBuffers),
             transmitter: Transmitter(
                 sockets: parts.transmitter.sockets, destinationPort: parts.underlay.port,
                 isIPv6: parts.underlay.address.isIPv6, segments: parts.segments,

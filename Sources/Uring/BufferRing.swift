@@ -33,7 +33,7 @@ public struct BufferRing: ~Copyable {
     @usableFromInline let buffers: Mapping
     @usableFromInline let slotMemory: Mapping
 
-    /// Takes memory, gives all of it to `ring` as a group, and leaves every buffer published.
+    /// Takes memory and registers it with `ring` as a group.
     /// - Parameters:
     ///   - group: unique among the ring's groups.
     ///   - count: a power of two, at most 32768.
@@ -42,11 +42,12 @@ public struct BufferRing: ~Copyable {
     ///   - bufferLength: bytes the kernel may fill; `nil` is the whole stride.
     ///   - prefault: take the pages now (MAP_POPULATE) and not on first use.
     ///   - hugePages: ask for transparent huge pages; a wish, never an error.
+    ///   - published: hand the kernel every buffer now, and not by `recycle` and `publish`.
     /// - Throws: `UringError`: ENOMEM, EINVAL (no provided-buffer rings in this kernel),
     ///   EEXIST (`group` is taken).
     public init(
         ring: borrowing Ring, group: UInt16, count: Int, stride: Int, bufferLength: Int? = nil,
-        prefault: Bool = true, hugePages: Bool = true
+        prefault: Bool = true, hugePages: Bool = true, published: Bool = true
     ) throws(UringError) {
         precondition(count > 0 && count <= 32768 && count & (count - 1) == 0, "count")
         precondition(stride > 0 && stride % 64 == 0, "stride")
@@ -82,6 +83,7 @@ public struct BufferRing: ~Copyable {
         slots = slotMemory.base.bindMemory(to: io_uring_buf.self, capacity: count)
         mask = UInt16(count - 1)
         tail = 0
+        guard published else { return }
         for id in 0..<count { recycle(UInt16(id)) }
         publish()
     }

@@ -1,0 +1,99 @@
+// ReceiveBuffers: a group of buffers that the kernel fills, and how many of them it has.
+//
+// The kernel takes a group's buffers in turn. With all of them in its hands each read would touch
+// the one that was used longest ago, and 256 buffers of 64 KiB are more than any cache holds. So
+// it gets only a window of them, those used last first: bulk TCP then goes round in a megabyte.
+// Small frames take a buffer each, so the window doubles whenever a turn uses most of it, and
+// halves after a while of using little.
+
+import Uring
+
+struct ReceiveBuffers: ~Copyable {
+    static let smallestWindow = 16
+    /// Turns over which little must be used before the window shrinks.
+    private static let patience = 256
+
+    private var ring: BufferRing
+    /// Buffers that the kernel does not have and that hold nothing; the last used is on top.
+    private let idle: UnsafeMutablePointer<UInt16>
+    private var idleCount: Int
+    /// Buffers that the kernel has filled and that this turn's operations may still read from.
+    private let spent: UnsafeMutablePointer<UInt16>
+    private var spentCount = 0
+    /// How many buffers the kernel should have.
+    private(set) var window = ReceiveBuffers.smallestWindow
+    /// How many it has.
+    private var lent = 0
+    private var mostUsed = 0
+    private var turns = 0
+
+    /// Takes a ring none of whose buffers is published.
+    init(_ ring: consuming BufferRing) {
+        let count = ring.count
+        idle = .allocate(capacity: count)
+        spent = .allocate(capacity: count)
+        for id in 0..<count { idle[id] = UInt16(count - 1 - id) }
+        idleCount = count
+        self.ring = ring
+        lend()
+    }
+
+    deinit {
+        idle.deallocate()
+        spent.deallocate()
+    }
+
+    /// Where a buffer starts.
+    @inline(__always)
+    func address(of id: UInt16) -> UnsafeMutableRawPointer { ring.address(of: id) }
+
+    /// Bytes that the kernel may fill.
+    var length: Int { ring.bufferLength }
+
+    /// The kernel has filled a buffer.
+    @inline(__always)
+    mutating func take(_ id: UInt16) {
+        // Linux 6.12 before d8e1dec2f860 may name a buffer twice; it is lent once.
+        guard lent > 0 else { return }
+        lent &-= 1
+        spent[spentCount] = id
+        spentCount &+= 1
+    }
+
+    /// Nothing reads from this turn's buffers any more: they can be filled again.
+    mutating func recycle() {
+        adapt()
+        for i in 0..<spentCount { idle[idleCount &+ i] = spent[i] }
+        idleCount &+= spentCount
+        spentCount = 0
+        lend()
+    }
+
+    /// The kernel ran out of buffers.
+    mutating func grow() { window = min(ring.count, window &* 2) }
+
+    private mutating func adapt() {
+        mostUsed = max(mostUsed, spentCount)
+        if spentCount &* 4 > window &* 3 {
+            grow()
+            mostUsed = 0
+            turns = 0
+            return
+        }
+        turns &+= 1
+        guard turns >= ReceiveBuffers.patience else { return }
+        if mostUsed &* 4 < window { window = max(ReceiveBuffers.smallestWindow, window / 2) }
+        mostUsed = 0
+        turns = 0
+    }
+
+    private mutating func lend() {
+        guard lent < window, idleCount > 0 else { return }
+        while lent < window, idleCount > 0 {
+            idleCount &-= 1
+            ring.recycle(idle[idleCount])
+            lent &+= 1
+        }
+        ring.publish()
+    }
+}
