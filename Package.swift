@@ -52,6 +52,7 @@ let package = Package(
             dependencies: ["Wire", .product(name: "Yams", package: "Yams")],
             swiftSettings: language),
         .target(name: "ControlAPI", swiftSettings: language),
+        .target(name: "BenchSupport", swiftSettings: language),
         .target(name: "Lab", dependencies: ["CLinux", "Wire"], swiftSettings: language),
 
         .executableTarget(
@@ -74,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "weft-bench",
             dependencies: [
-                "Lab",
+                "BenchSupport", "CLinux", "Lab", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: language),
@@ -103,6 +104,8 @@ let package = Package(
         .testTarget(
             name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
+        .testTarget(
+            name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),
         .testTarget(
             name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "TidyTests", swiftSettings: language),
