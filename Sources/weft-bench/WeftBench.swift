@@ -1,0 +1,14 @@
+import ArgumentParser
+
+/// The benchmark harness; without a subcommand it measures.
+@main
+struct WeftBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "weft-bench",
+        abstract: "Measure the overlay, and what it is compared with, on an emulated VPC.",
+        subcommands: [
+            RunCommand.self, GenerateCommand.self, SinkCommand.self, PingPongCommand.self,
+            EchoCommand.self,
+        ],
+        defaultSubcommand: RunCommand.self)
+}
