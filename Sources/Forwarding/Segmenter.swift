@@ -47,7 +47,7 @@ public struct SegmentPlan {
     /// take 142 bytes; the rest is room for IPv6 extension headers.
     public static let maximumHeaderLength = 184
     /// Scratch bytes that one segment takes at most.
-    public static let scratchLength = VXLAN.headerLength + maximumHeaderLength
+    @inlinable public static var scratchLength: Int { VXLAN.headerLength + maximumHeaderLength }
     /// Messages in one UDP_SEGMENT train (UDP_MAX_SEGMENTS of the kernels before 6.9; later
     /// ones take 128).
     public static let trainLimit = 64

@@ -8,7 +8,7 @@ public struct IPv4Address: Hashable, Sendable {
     @inlinable @inline(__always)
     public init(bits: UInt32) { self.bits = bits }
 
-    public static let any = IPv4Address(bits: 0)
+    @inlinable public static var any: IPv4Address { IPv4Address(bits: 0) }
 }
 
 extension IPv4Address: LosslessStringConvertible {
@@ -51,7 +51,7 @@ public struct IPv6Address: Hashable, Sendable {
         bytes.store64(low, 8)
     }
 
-    public static let any = IPv6Address(high: 0, low: 0)
+    @inlinable public static var any: IPv6Address { IPv6Address(high: 0, low: 0) }
 
     /// fe80::/10 (RFC 4291 section 2.5.6).
     @inlinable @inline(__always)

@@ -23,8 +23,8 @@ public struct MACAddress: Hashable, Sendable {
         bytes.store32(UInt32(truncatingIfNeeded: bits), 2)
     }
 
-    public static let broadcast = MACAddress(bits: 0xffff_ffff_ffff)
-    public static let zero = MACAddress(bits: 0)
+    @inlinable public static var broadcast: MACAddress { MACAddress(bits: 0xffff_ffff_ffff) }
+    @inlinable public static var zero: MACAddress { MACAddress(bits: 0) }
 
     /// Group addressed: multicast or broadcast (the I/G bit of the first octet).
     @inlinable @inline(__always)
