@@ -69,10 +69,11 @@ enum PacketTooBig {
     ) -> Int? {
         let packet = frame + Int(layout.networkOffset)
         let source = packet.load32(IPv4.source)
-        // RFC 1122 section 3.2.2: not for later fragments, errors, or senders that are no one.
+        // RFC 1122 section 3.2.2: not for later fragments, errors, packets for many, or senders
+        // that are no single host (0.0.0.0, loopback, multicast and above).
         guard gateway != .any, packet.load16(IPv4.flagsAndFragment) & IPv4.offsetMask == 0,
-            source != 0, source >> 28 != 0xe, source != .max,
-            !isErrorICMPv4(frame, layout)
+            source != 0, source >> 24 != 127, source < 0xe000_0000,
+            packet.load32(IPv4.destination) < 0xe000_0000, !isErrorICMPv4(frame, layout)
         else { return nil }
         let quoted = min(layout.packetEnd - Int(layout.networkOffset), quoteIPv4)
         let message = packet + IPv4.minimumHeaderLength
