@@ -10,6 +10,12 @@ package struct Sighting: Equatable {
     package var location: Location
     /// The source's own IP address, where the frame told it (ARP, ND); `.any` = not told.
     package var address: IPv6Address
+
+    package init(endpoint: EndpointKey, location: Location, address: IPv6Address) {
+        self.endpoint = endpoint
+        self.location = location
+        self.address = address
+    }
 }
 
 /// The worker's end and the writer's end of the queue.
@@ -18,7 +24,8 @@ public struct LearningQueue: @unchecked Sendable {
     /// Word 0: written by the worker; word 8, a cache line on: read by the writer.
     @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
     @usableFromInline static var slotsAt: Int { 16 }
-    @usableFromInline static var capacity: UInt64 { 1024 }
+    /// Sightings that wait at most.
+    package static var capacity: UInt64 { 1024 }
     /// What was reported lately, so that a burst of frames of one source makes one report.
     @usableFromInline let recent: UnsafeMutablePointer<UInt64>
     @usableFromInline static var recentCount: Int { 256 }
@@ -39,7 +46,7 @@ public struct LearningQueue: @unchecked Sendable {
     }
 
     /// Reports a sighting. False if the queue was full.
-    func report(_ sighting: Sighting, now: UInt32) -> Bool {
+    package func report(_ sighting: Sighting, now: UInt32) -> Bool {
         let mark = fingerprint(sighting, now)
         let cell = Int(truncatingIfNeeded: mark >> 56) % LearningQueue.recentCount
         if recent[cell] == mark { return true }

@@ -16,7 +16,7 @@ enum NeighborProxy {
         if layout.network == .arp {
             return answerARP(frame, layout, source, network, neighbors)
         }
-        if layout.transport == .icmpv6 {
+        if layout.transport == .icmpv6, layout.network == .ipv6 {
             return answerND(frame, layout, source, network, neighbors)
         }
         return nil
@@ -52,16 +52,17 @@ enum NeighborProxy {
     ) -> Int? {
         let packet = frame + Int(layout.networkOffset)
         let message = frame + Int(layout.transportOffset)
-        guard message.load8(ND.type) == ND.solicitation,
+        // RFC 6980 section 5: fragments are no neighbour discovery.
+        guard !layout.isFragment, message.load8(ND.type) == ND.solicitation,
             layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength,
             packet.load8(IPv6.hopLimit) == 255, message.load8(ND.code) == 0,
             MACAddress(at: frame + Ethernet.destination).isMulticast
         else { return nil }
         let asker = IPv6Address(at: packet + IPv6.source)
         let target = IPv6Address(at: message + ND.target)
-        guard let owner = neighbors.lookup(network: network, target), owner != source else {
-            return nil
-        }
+        guard target.mappedIPv4 == nil,
+            let owner = neighbors.lookup(network: network, target), owner != source
+        else { return nil }
         return writeAdvertisement(frame, layout, to: asker, source, target: target, owner)
     }
 
@@ -109,13 +110,17 @@ enum NeighborProxy {
             return IPv6Address(mapping: sender)
         }
         let message = frame + Int(layout.transportOffset)
-        guard layout.transport == .icmpv6, packet.load8(IPv6.hopLimit) == 255,
+        guard layout.transport == .icmpv6, layout.network == .ipv6, !layout.isFragment,
+            packet.load8(IPv6.hopLimit) == 255,
             layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength
         else { return .any }
-        return switch message.load8(ND.type) {
-        case ND.solicitation: IPv6Address(at: packet + IPv6.source)
-        case ND.advertisement: IPv6Address(at: message + ND.target)
-        default: .any
-        }
+        let address: IPv6Address =
+            switch message.load8(ND.type) {
+            case ND.solicitation: IPv6Address(at: packet + IPv6.source)
+            case ND.advertisement: IPv6Address(at: message + ND.target)
+            default: .any
+            }
+        // ::ffff:0:0/96 is how the table writes IPv4 addresses, of which ND says nothing.
+        return address.mappedIPv4 == nil ? address : .any
     }
 }

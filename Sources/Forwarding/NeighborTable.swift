@@ -66,7 +66,7 @@ public struct NeighborView {
 
     /// The MAC that owns an address in a network, nil if unknown.
     @inline(__always)
-    func lookup(network: UInt16, _ address: IPv6Address) -> MACAddress? {
+    package func lookup(network: UInt16, _ address: IPv6Address) -> MACAddress? {
         let (slot, found) = slot(address.high, address.low, UInt64(network) &+ 1)
         guard found else { return nil }
         let value = words[slot &* 4 &+ 3].load(ordering: .acquiring)

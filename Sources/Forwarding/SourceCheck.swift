@@ -80,9 +80,11 @@ enum SourceCheck {
         let own = IPv6Address(linkLocalOf: mac)
         let source = IPv6Address(at: packet + IPv6.source)
         if source == .any {
-            return layout.transport == .icmpv6 || isHopByHop(packet)
+            let isListenerReport = layout.transport == .none && isHopByHop(packet)
+            guard layout.transport == .icmpv6 || isListenerReport else { return false }
+        } else {
+            guard source == own || ownsIPv6(source, port, topology) else { return false }
         }
-        guard source == own || owns(source, port, topology) else { return false }
         // An advertisement claims its target (RFC 4861 section 4.4), whoever the source is.
         guard layout.transport == .icmpv6 else { return true }
         let message = UnsafeRawPointer(frame) + Int(layout.transportOffset)
@@ -91,7 +93,14 @@ enum SourceCheck {
             return false
         }
         let target = IPv6Address(at: message + ND.target)
-        return target == own || owns(target, port, topology)
+        return target == own || ownsIPv6(target, port, topology)
+    }
+
+    /// IPv4 addresses stand in the table as ::ffff:0:0/96, which nobody has in IPv6.
+    private static func ownsIPv6(
+        _ address: IPv6Address, _ port: UnsafePointer<PortEntry>, _ topology: Topology
+    ) -> Bool {
+        address.mappedIPv4 == nil && owns(address, port, topology)
     }
 
     /// Multicast listener reports from :: have a hop-by-hop header (RFC 3810 section 5), before
