@@ -82,11 +82,11 @@ package final class TableKeeper {
     }
 
     private func learnNeighbor(_ sighting: Sighting) {
-        guard sighting.address != .any, !sighting.address.isMulticast,
-            neighbors.count < endpointLimit
-        else { return }
+        guard sighting.address != .any, !sighting.address.isMulticast else { return }
         let key = NeighborKey(network: sighting.endpoint.network, mapped: sighting.address)
-        if let known = neighbors.get(key), known.fixed || known.mac == sighting.endpoint.mac {
+        if let known = neighbors.get(key) {
+            if known.fixed || known.mac == sighting.endpoint.mac { return }
+        } else if neighbors.count >= endpointLimit {
             return
         }
         neighbors.set(key, sighting.endpoint.mac)
