@@ -8,6 +8,8 @@ struct Plan: Codable {
     var rounds: Int
     /// Seconds of a measurement.
     var seconds: Int
+    /// What idle CPUs do meanwhile.
+    var idle: IdleMode
     var labName: String
 }
 
@@ -35,8 +37,21 @@ extension Plan {
     /// Rounds in which the systems take turns, so that what changes on the machine in the course
     /// of minutes meets them all; each turn in a lab of its own, so that nothing is handed on.
     func carryOut(_ progress: (String) -> Void) throws -> Run {
+        guard geteuid() == 0 else { throw LabError.notRoot }
+        switch idle {
+        case .sleep:
+            return try takeTurns(progress)
+        case .poll:
+            let hold = try IdleHold()
+            let run = try takeTurns(progress)
+            _ = consume hold
+            return run
+        }
+    }
+
+    private func takeTurns(_ progress: (String) -> Void) throws -> Run {
         var run = Run(plan: self)
-        progress(run.machine.description)
+        progress("\(run.machine), idle CPUs \(idle.rawValue)")
         for scenario in scenarios {
             for round in 1...rounds {
                 for system in systems {
@@ -77,7 +92,7 @@ extension Plan {
 }
 
 /// The machine that the figures are of.
-struct Machine: Codable {
+struct Machine: Codable, CustomStringConvertible {
     var cpus = sysconf(Int32(_SC_NPROCESSORS_ONLN))
     var kernel: String = {
         var name = utsname()

@@ -5,6 +5,7 @@ import Lab
 
 extension Scenario: ExpressibleByArgument {}
 extension System: ExpressibleByArgument {}
+extension IdleMode: ExpressibleByArgument {}
 
 /// `weft-bench run`: the rounds, and the report.
 struct RunCommand: ParsableCommand {
@@ -29,6 +30,8 @@ struct RunCommand: ParsableCommand {
     var seconds: Int?
     @Flag(help: "Fewer and shorter rounds: to see that it works, not to quote.")
     var quick = false
+    @Option(help: "What CPUs with nothing to do are let do.")
+    var idle = IdleMode.poll
     @Option(help: "Also write every single measurement to this file.")
     var json: String?
     @Option(help: "The name of the lab, which begins the names of its namespaces.")
@@ -37,7 +40,7 @@ struct RunCommand: ParsableCommand {
     private var plan: Plan {
         Plan(
             scenarios: scenarios, systems: systems, rounds: rounds ?? (quick ? 2 : 5),
-            seconds: seconds ?? (quick ? 2 : 5), labName: name)
+            seconds: seconds ?? (quick ? 2 : 5), idle: idle, labName: name)
     }
 
     func validate() throws {
