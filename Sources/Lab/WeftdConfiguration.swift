@@ -172,8 +172,8 @@ extension WeftdConfiguration.Port {
             ("name", name), ("network", network), ("kind", kind), ("device", device),
         ]
         if let netns { entries.append(("netns", netns)) }
-        entries.append(("macs", WeftdConfiguration.sequence(macs)))
-        entries.append(("ips", WeftdConfiguration.sequence(ips)))
+        if !macs.isEmpty { entries.append(("macs", WeftdConfiguration.sequence(macs))) }
+        if !ips.isEmpty { entries.append(("ips", WeftdConfiguration.sequence(ips))) }
         return entries + WeftdConfiguration.sorted(settings)
     }
 }
