@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Lab
+import TestFrames
 import Testing
 import Wire
 
@@ -11,10 +12,11 @@ struct Station {
     let addresses: [String]
     private let spawner: ([String], String) throws -> LabProcess
 
-    init(_ vm: VM) {
+    /// A VM, at its own addresses unless others are given.
+    init(_ vm: VM, addresses: [String]? = nil) {
         name = vm.name
         namespace = vm.namespace
-        addresses = vm.addresses.map { "\($0.address)" }
+        self.addresses = addresses ?? vm.addresses.map { "\($0.address)" }
         spawner = { try vm.spawn($0, name: $1) }
     }
 
@@ -178,6 +180,17 @@ extension Scenario {
 
     private func hexadecimal(_ byte: UInt8) -> String {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+}
+
+extension FrameBuilder {
+    /// What one VM may send to another over IPv4.
+    init(_ from: VM, _ to: VM) {
+        self.init()
+        sourceMAC = from.mac
+        destinationMAC = to.mac
+        source = from.addresses[0].address
+        destination = to.addresses[0].address
     }
 }
 
