@@ -44,7 +44,7 @@ public enum Egress {
         }
         if network.pointee.answersNeighbors,
             let length = NeighborProxy.answer(
-                frame, layout, source: source, network: from.pointee.network, view.neighbors)
+                frame, layout, source: source, port: port, network: from.pointee.network, view)
         {
             return .reply(length: UInt16(truncatingIfNeeded: length))
         }

@@ -1,7 +1,9 @@
 // NeighborProxy: ARP and ND at the source. A question whose answer is in the neighbour table is
 // answered on the port that asked and is not flooded (RFC 9161 section 3.3). A question about
 // one's own address (gratuitous ARP, duplicate address detection of an address that we think is
-// the asker's) is never answered, or a station would be told that its own address is taken.
+// the asker's) is never answered, or a station would be told that its own address is taken. Nor is
+// one about a station behind the same port: it has heard the question and answers for itself,
+// and a bridge there would take our answer for a sign that it has moved to the port.
 
 import Wire
 
@@ -11,20 +13,34 @@ enum NeighborProxy {
     @inline(__always)
     static func answer(
         _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, source: MACAddress,
-        network: UInt16, _ neighbors: NeighborView
+        port: UInt16, network: UInt16, _ view: borrowing ForwardingView
     ) -> Int? {
         if layout.network == .arp {
-            return answerARP(frame, layout, source, network, neighbors)
+            return answerARP(frame, layout, source, port, network, view)
         }
         if layout.transport == .icmpv6, layout.network == .ipv6 {
-            return answerND(frame, layout, source, network, neighbors)
+            return answerND(frame, layout, source, port, network, view)
         }
         return nil
     }
 
+    /// The MAC to answer with: nil if nobody has the address, the asker has it, or its owner is
+    /// behind the asker's port.
+    private static func owner(
+        of address: IPv6Address, _ asker: MACAddress, _ port: UInt16, _ network: UInt16,
+        _ view: borrowing ForwardingView
+    ) -> MACAddress? {
+        guard let owner = view.neighbors.lookup(network: network, address), owner != asker else {
+            return nil
+        }
+        let place = view.endpoints.lookup(EndpointKey(network: network, mac: owner))?.location
+        if let place, place.isPort, place.index == port { return nil }
+        return owner
+    }
+
     private static func answerARP(
         _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, _ source: MACAddress,
-        _ network: UInt16, _ neighbors: NeighborView
+        _ port: UInt16, _ network: UInt16, _ view: borrowing ForwardingView
     ) -> Int? {
         let packet = frame + Int(layout.networkOffset)
         guard ARP.isIPv4OverEthernet(packet), packet.load16(ARP.operation) == ARP.request,
@@ -33,8 +49,7 @@ enum NeighborProxy {
         let sender = packet.load32(ARP.senderIP)
         let target = IPv4Address(bits: packet.load32(ARP.targetIP))
         guard sender != target.bits,
-            let owner = neighbors.lookup(network: network, IPv6Address(mapping: target)),
-            owner != source
+            let owner = owner(of: IPv6Address(mapping: target), source, port, network, view)
         else { return nil }
         source.store(at: frame + Ethernet.destination)
         owner.store(at: frame + Ethernet.source)
@@ -48,7 +63,7 @@ enum NeighborProxy {
 
     private static func answerND(
         _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, _ source: MACAddress,
-        _ network: UInt16, _ neighbors: NeighborView
+        _ port: UInt16, _ network: UInt16, _ view: borrowing ForwardingView
     ) -> Int? {
         let packet = frame + Int(layout.networkOffset)
         let message = frame + Int(layout.transportOffset)
@@ -61,7 +76,7 @@ enum NeighborProxy {
         let asker = IPv6Address(at: packet + IPv6.source)
         let target = IPv6Address(at: message + ND.target)
         guard target.mappedIPv4 == nil,
-            let owner = neighbors.lookup(network: network, target), owner != source
+            let owner = owner(of: target, source, port, network, view)
         else { return nil }
         return writeAdvertisement(frame, layout, to: asker, source, target: target, owner)
     }

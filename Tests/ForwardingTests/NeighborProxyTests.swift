@@ -53,6 +53,16 @@ struct NeighborProxyTests {
                 """))
     }
 
+    @Test func stationsBehindOnePortAnswerEachOther() {
+        let c = Station(3)
+        let host = host()
+        host.keeper.fix(
+            network: 0, mac: c.mac, addresses: [.v4(c.ipv4), .v6(c.ipv6)], at: .port(0))
+        #expect(host.egress(a.asks(c.ipv4)) == .flood)
+        #expect(host.egress(a.solicits(c.ipv6)) == .flood)
+        #expect(host.reply(host.egress(Station(4).asks(c.ipv4), port: 1)) != nil)
+    }
+
     @Test func gratuitousARPIsFloodedAndNotAnswered() {
         #expect(host().egress(a.asks(a.ipv4)) == .flood)
         // Even for an address that we think is another's: the station announces it.
