@@ -2,14 +2,14 @@ public import Wire
 
 /// Congestion marks across the tunnel (RFC 6040, normal mode).
 public enum ECN {
-    static let mask: UInt8 = 0x03
+    @inlinable static var mask: UInt8 { 0x03 }
     static let notCapable: UInt8 = 0x00
     static let capable1: UInt8 = 0x01
     static let capable0: UInt8 = 0x02
     static let experienced: UInt8 = 0x03
 
     /// The mark that the outer header gets: the inner one's (section 4.1). 0 for what is not IP.
-    @inline(__always)
+    @inlinable @inline(__always)
     public static func encapsulate(_ frame: UnsafeRawPointer, _ layout: FrameLayout) -> UInt8 {
         let packet = frame + Int(layout.networkOffset)
         return switch layout.network {
