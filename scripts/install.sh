@@ -21,11 +21,13 @@ readonly TEST_PACKAGES=(
     openvswitch-switch qemu-system-x86 busybox-static
     tcpdump tshark python3-scapy sockperf
 )
-# Modules of a guest that has one virtio network card, in the order in which they load.
+# Modules of a guest that has one virtio network card, in the order in which they load, and of one
+# that runs weftd itself, between namespaces of its own.
 readonly GUEST_MODULES=(
     drivers/virtio/virtio_ring drivers/virtio/virtio drivers/virtio/virtio_pci_modern_dev
     drivers/virtio/virtio_pci_legacy_dev drivers/virtio/virtio_pci
     net/core/failover drivers/net/net_failover drivers/net/virtio_net
+    drivers/net/tun drivers/net/veth net/sched/sch_ingress net/sched/cls_bpf
 )
 
 say() { printf 'install: %s\n' "$*" >&2; }
@@ -84,7 +86,9 @@ install_packages() {
 # fetch_guest_kernel: vmlinuz and GUEST_MODULES (numbered in loading order) in $CACHE/guest.
 fetch_guest_kernel() {
     local guest=$CACHE/guest
-    [[ -s $guest/vmlinuz && -e $guest/modules/.complete ]] && return 0
+    # The mark of a complete set names it: another set is fetched anew.
+    local complete=$guest/modules/.complete
+    [[ -s $guest/vmlinuz && $(cat "$complete" 2>/dev/null) == "${GUEST_MODULES[*]}" ]] && return 0
     require_debian_root "a guest kernel in $CACHE"
     apt_update
     local package
@@ -110,9 +114,11 @@ fetch_guest_kernel() {
         [[ -e $tree/$module.ko ]] && cp "$tree/$module.ko" "$work/guest/modules/$number-${module##*/}.ko"
         number=$((number + 1))
     done
-    [[ -e $(echo "$work"/guest/modules/*-virtio_net.ko) ]] ||
-        die "$package has no virtio_net module where it was expected"
-    touch "$work/guest/modules/.complete"
+    for module in virtio_net tun veth sch_ingress cls_bpf; do
+        [[ -e $(echo "$work"/guest/modules/*-$module.ko) ]] ||
+            die "$package has no $module module where it was expected"
+    done
+    printf '%s\n' "${GUEST_MODULES[*]}" >"$work/guest/modules/.complete"
     rm -rf "$guest"
     mv "$work/guest" "$guest"
 }
