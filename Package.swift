@@ -111,6 +111,6 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: language),
         .testTarget(
             name: "ScenarioTests", dependencies: ["ControlAPI", "Lab", "TestFrames", "Wire"],
-            exclude: ["Support/Python"], swiftSettings: language),
+            exclude: ["Support/Guest", "Support/Python"], swiftSettings: language),
     ]
 )

@@ -2,11 +2,21 @@ import Glibc
 
 /// What guests boot: a Debian kernel as scripts/install.sh fetched it, and an initramfs of
 /// busybox, the modules of a virtio network card, and a script that serves the console.
-struct GuestImage {
+package struct GuestImage {
     /// The kernel's file.
     let kernel: String
     /// The initramfs's file.
     let initramfs: String
+
+    /// The files to boot a guest from.
+    package struct Inputs {
+        /// The kernel.
+        package let kernel: String
+        /// A busybox that needs no libraries.
+        package let busybox: String
+        /// The kernel's modules, in the order in which they load.
+        package let modules: [String]
+    }
 
     /// What the script says when the guest's network is up.
     static let ready = "weft-guest: ready"
@@ -32,13 +42,14 @@ struct GuestImage {
         archive.addFile("bin/busybox", contents: try readBytes(inputs.busybox), executable: true)
         archive.addFile("init", contents: Array(Self.script.utf8), executable: true)
         for module in inputs.modules {
-            archive.addFile(
-                "modules/\(module)", contents: try readBytes("\(Self.cache)/modules/\(module)"))
+            let name = module.split(separator: "/").last ?? ""
+            archive.addFile("modules/\(name)", contents: try readBytes(module))
         }
         try writeBytes(initramfs, archive.finished())
     }
 
-    private static func inputs() throws -> (kernel: String, busybox: String, modules: [String]) {
+    /// Finds them on this machine; throws `LabError.missingProgram` for what is not there.
+    package static func inputs() throws -> Inputs {
         let (kernel, busybox) = ("\(cache)/vmlinuz", "/bin/busybox")
         for file in [kernel, busybox, "/usr/bin/qemu-system-x86_64"]
         where access(file, R_OK) != 0 {
@@ -46,7 +57,8 @@ struct GuestImage {
         }
         let modules = directoryEntries("\(cache)/modules").filter { $0.hasSuffix(".ko") }.sorted()
         guard !modules.isEmpty else { throw LabError.missingProgram("\(cache)/modules") }
-        return (kernel, busybox, modules)
+        return Inputs(
+            kernel: kernel, busybox: busybox, modules: modules.map { "\(cache)/modules/\($0)" })
     }
 
     /// Process 1. Addresses come with the kernel's command line; commands with the console, a

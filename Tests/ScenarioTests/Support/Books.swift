@@ -41,7 +41,7 @@ extension Scenario {
 }
 
 /// The two sides of a daemon's accounts.
-private struct Books: CustomStringConvertible {
+struct Books: CustomStringConvertible {
     let frames: (in: UInt64, out: UInt64)
     let copies: (made: UInt64, out: UInt64)
     private let counters: CounterStatus

@@ -110,9 +110,12 @@ func eventually(within seconds: Double = 3, _ condition: () throws -> Bool) thro
     return try condition()
 }
 
-/// The path of a script of this target.
-func script(_ name: String) -> String {
-    URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Python/\(name)").path
+/// The path of a Python script of this target.
+func script(_ name: String) -> String { supportFile("Python/\(name)") }
+
+/// The path of a file beside this one.
+func supportFile(_ path: String) -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().appending(path: path).path
 }
 
 extension NetworkNamespace {
