@@ -17,6 +17,7 @@ public final class Lab {
     /// Its hosts, in the order in which they were added.
     public private(set) var hosts: [Host] = []
     /// The switch between the hosts; a router to other networks would be one more port of it.
+    /// It does not exist where the hosts are wired directly.
     public let vpc: NetworkNamespace
 
     /// What guests boot, built with the first of them.
@@ -37,7 +38,8 @@ public final class Lab {
             name: name, owner: ProcessRecord(pid: getpid(), name: "weft"), options: options)
         try state.save()
         do {
-            try buildSwitch()
+            mkdir(directory, 0o755)
+            if options.wiring == .vpc { try buildSwitch() }
         } catch {
             tearDown()
             throw error
@@ -62,26 +64,32 @@ public final class Lab {
     /// Where configurations, sockets and logs are.
     public var directory: String { LabState.directory(of: name) }
 
-    /// Adds a host, one-0 first, with its `eth0` on the switch.
+    /// Adds a host, one-0 first, with its `eth0` on the switch. Hosts that are wired directly are
+    /// two, and the first has its `eth0` when the second is there.
     @discardableResult
     public func addHost() throws -> Host {
         let host = Host(index: hosts.count, lab: self)
+        if options.wiring == .direct, hosts.count == 2 {
+            throw LabError.badName(host.name, reason: "a direct wire has two ends")
+        }
         try makeNamespace(
             host.namespace, member: host.name, summary: "\(host.vtep), MAC \(host.mac)",
             ipv6: options.ipv6Underlay)
-        try connect(
-            interface: "eth0", mac: host.mac, of: host.namespace, to: host.name, of: vpc)
-        try Command(
-            ["ip", "-n", vpc.name, "link", "set", host.name, "master", Self.bridge, "up"]
-        ).check()
-        try register(host.members)
-
-        var batch = "addr add \(host.address4)/\(UnderlayPlan.prefixLength4) dev eth0\n"
-        if let address6 = host.address6 {
-            batch += "addr add \(address6)/\(UnderlayPlan.prefixLength6) dev eth0 nodad\n"
+        switch options.wiring {
+        case .vpc:
+            let port = WireEnd(interface: host.name, namespace: vpc, mac: nil)
+            try connect(WireEnd(host), port)
+            try Command(
+                ["ip", "-n", vpc.name, "link", "set", host.name, "master", Self.bridge, "up"]
+            ).check()
+            try register(host.members)
+            try configureInterface(of: host)
+        case .direct:
+            if let first = hosts.first {
+                try connect(WireEnd(first), WireEnd(host))
+                for end in [first, host] { try configureInterface(of: end) }
+            }
         }
-        batch += "link set eth0 up\n"
-        try Command(["ip", "-n", host.namespace.name, "-batch", "-"], input: batch).check()
         hosts.append(host)
         return host
     }
@@ -117,6 +125,7 @@ public final class Lab {
 
     /// What the switch has dropped since it was built.
     public func drops() throws -> [VPCDrop: UInt64] {
+        guard options.wiring == .vpc else { return [:] }
         let listing = try Command(["nft", "list", "counters", "table", "bridge", VPCFilter.table])
             .inside(vpc).check()
         return VPCFilter.drops(inListing: listing)
@@ -156,6 +165,7 @@ public final class Lab {
     }
 
     func register(_ members: [VPCFilter.Member]) throws {
+        guard options.wiring == .vpc else { return }
         try Command(["nft", "-f", "-"], input: VPCFilter.registration(of: members))
             .inside(vpc).check()
     }
@@ -178,7 +188,6 @@ public final class Lab {
 
 extension Lab {
     private func buildSwitch() throws {
-        mkdir(directory, 0o755)
         try makeNamespace(vpc, member: nil, summary: "", ipv6: false)
         // A switch of a provider is no IGMP or STP speaker.
         let batch = """
@@ -215,21 +224,50 @@ extension Lab {
         try Command(["ip", "-n", namespace.name, "link", "set", "lo", "up"]).check()
     }
 
+    /// An end of a veth pair to be.
+    private struct WireEnd {
+        var interface: String
+        var namespace: NetworkNamespace
+        /// Any, if nil.
+        var mac: MACAddress?
+
+        init(interface: String, namespace: NetworkNamespace, mac: MACAddress?) {
+            self.interface = interface
+            self.namespace = namespace
+            self.mac = mac
+        }
+
+        init(_ host: Host) {
+            self.init(interface: "eth0", namespace: host.namespace, mac: host.mac)
+        }
+
+        /// What ip-link(8) is told about it.
+        func properties(mtu: Int) -> String {
+            "\(interface) netns \(namespace.name) mtu \(mtu)" + (mac.map { " address \($0)" } ?? "")
+        }
+    }
+
     /// A veth pair of the underlay, with the wire profile's features on both ends.
-    private func connect(
-        interface: String, mac: MACAddress, of namespace: NetworkNamespace, to port: String,
-        of other: NetworkNamespace
-    ) throws {
+    private func connect(_ one: WireEnd, _ other: WireEnd) throws {
         let pair = """
-            link add \(interface) netns \(namespace.name) mtu \(options.mtu) address \(mac) \
-            type veth peer name \(port) mtu \(options.mtu) netns \(other.name)
+            link add \(one.properties(mtu: options.mtu)) \
+            type veth peer name \(other.properties(mtu: options.mtu))
             """
         try Command(["ip", "-batch", "-"], input: pair + "\n").check()
         guard !options.profile.ethtoolFeatures.isEmpty else { return }
-        for (end, place) in [(interface, namespace), (port, other)] {
-            try Command(["ethtool", "-K", end] + options.profile.ethtoolFeatures)
-                .inside(place).check()
+        for end in [one, other] {
+            try Command(["ethtool", "-K", end.interface] + options.profile.ethtoolFeatures)
+                .inside(end.namespace).check()
         }
+    }
+
+    private func configureInterface(of host: Host) throws {
+        var batch = "addr add \(host.address4)/\(UnderlayPlan.prefixLength4) dev eth0\n"
+        if let address6 = host.address6 {
+            batch += "addr add \(address6)/\(UnderlayPlan.prefixLength6) dev eth0 nodad\n"
+        }
+        batch += "link set eth0 up\n"
+        try Command(["ip", "-n", host.namespace.name, "-batch", "-"], input: batch).check()
     }
 
     private static func mac(for addresses: [VM.Address]) -> MACAddress? {

@@ -6,13 +6,28 @@ public struct LabOptions: Sendable, Equatable, Codable {
     public var profile: WireProfile
     /// Whether hosts have IPv6 underlay addresses too; `weftd` then uses those.
     public var ipv6Underlay: Bool
+    /// What is between the hosts.
+    public var wiring: Wiring
 
-    /// Options; without arguments those that results are quoted on.
-    public init(mtu: Int = 1500, profile: WireProfile = .nic, ipv6Underlay: Bool = false) {
+    /// Options; without arguments a provider's network as it is.
+    public init(
+        mtu: Int = 1500, profile: WireProfile = .nic, ipv6Underlay: Bool = false,
+        wiring: Wiring = .vpc
+    ) {
         self.mtu = mtu
         self.profile = profile
         self.ipv6Underlay = ipv6Underlay
+        self.wiring = wiring
     }
+}
+
+/// What is between the hosts of a lab.
+public enum Wiring: String, Sendable, Codable {
+    /// A switch that forwards what a VPC forwards (`VPCFilter`).
+    case vpc
+    /// Nothing: one veth pair between two hosts. For measurements, in which the work of a switch
+    /// on the same CPUs would be a part of every figure.
+    case direct
 }
 
 /// A network that spans the hosts of a lab.

@@ -75,7 +75,7 @@ extension Plan {
 
     private func measure(_ scenario: Scenario, _ system: System, round: Int) throws -> Measurement {
         // nic and MTU 1500: what results are quoted on.
-        try Lab.with(name: labName, options: LabOptions(mtu: 1500, profile: .nic)) { lab in
+        try Lab.with(name: labName, options: LabOptions(mtu: 1500, profile: .nic, wiring: .direct)) { lab in
             let bed = try system.build(in: lab)
             try bed.waitUntilReachable()
             let result =

@@ -21,7 +21,6 @@ enum System: String, Codable, CaseIterable {
     /// Two hosts with all that the system needs.
     func build(in lab: Lab) throws -> Bed {
         for _ in 0..<2 { try lab.addHost() }
-        try Self.bypassIPTables(on: lab.vpc)
         switch self {
         case .weft: return try buildWeft(in: lab, settings: [:])
         case .weftBusyPoll: return try buildWeft(in: lab, settings: ["busyPoll": "50us"])

@@ -33,6 +33,22 @@ struct VPCTests {
         }
     }
 
+    @Test func hostsMayBeWiredDirectly() throws {
+        try withTwoHosts("direct", options: LabOptions(ipv6Underlay: true, wiring: .direct)) {
+            (lab, one, two) throws in
+            #expect(try ping(two.address4, from: one, "-M", "do", "-s", "1472"))
+            #expect(try ping(#require(one.address6), from: two))
+            #expect(!lab.vpc.exists)
+            for host in [one, two] {
+                let device = try host.run(["ip", "-d", "link", "show", "eth0"]).stdout
+                #expect(device.contains("\(host.mac)"))
+                let features = try host.run(["ethtool", "-k", "eth0"]).stdout
+                #expect(features.contains("tx-udp-segmentation: off"))
+            }
+            #expect(throws: LabError.self) { try lab.addHost() }
+        }
+    }
+
     @Test func theNICProfileHasNoTunnelSegmentation() throws {
         try withTwoHosts("nic") { _, one, _ in
             let features = try one.run(["ethtool", "-k", "eth0"]).stdout
