@@ -13,17 +13,22 @@ final class Capture {
         namespace = station.namespace
         let name = scenario.programName("capture")
         path = "\(scenario.lab.directory)/\(name).pcap"
-        // Immediate, so that nothing waits in the kernel; packet by packet to the file.
-        let command = [
-            "tcpdump", "-i", interface, "--immediate-mode", "-U", "-w", path, "-Z", "root",
-        ]
-        process = try station.spawn(command + [filter], name: name)
+        // Immediate, so that nothing waits in the kernel, and packet by packet to the file; with
+        // room for a burst, of which each packet would take a slot of the longest length.
+        process = try station.spawn(
+            [
+                "tcpdump", "-i", interface, "--immediate-mode", "-s", "2048", "-B", "16384", "-U",
+                "-w", path, "-Z", "root", filter,
+            ], name: name)
         #expect(try eventually { process.logTail().contains("listening on") })
     }
 
     /// Ends the capture and tells what it saw, a line per packet: the fields, as tshark calls them, separated by tabs,
     /// and within a field by commas, from the outermost header inwards.
-    func packets(_ fields: String...) throws -> [[Substring]] {
+    func packets(_ fields: String...) throws -> [[Substring]] { try packets(fields) }
+
+    /// The same.
+    func packets(_ fields: [String]) throws -> [[Substring]] {
         process.stop()
         let arguments = fields.flatMap { ["-e", $0] }
         let text = try Command(
@@ -36,7 +41,8 @@ final class Capture {
 
     /// How many packets have been captured so far.
     func count() throws -> Int {
-        try Command(["tcpdump", "-n", "-r", path]).inside(namespace).run().stdout
-            .split(separator: "\n").count
+        // "3 packets"
+        let text = try Command(["tcpdump", "--count", "-r", path]).inside(namespace).run().stdout
+        return text.split(separator: " ").first.flatMap { Int($0) } ?? 0
     }
 }
