@@ -93,10 +93,10 @@ package final class TableKeeper {
     }
 
     /// Forgets endpoints that were not seen for their network's ageing time, and neighbours whose
-    /// MAC is no endpoint any more. Looks at a sixteenth of the endpoints per call, so that a
-    /// table of a million does not hold up sightings.
+    /// MAC is no endpoint any more. Looks at the whole of a small table per call, and at a
+    /// sixteenth of a large one, so that a table of a million does not hold up sightings.
     package func age(now: UInt32) {
-        let piece = max(64, endpoints.slotCount / 16)
+        let piece = max(1 << 14, endpoints.slotCount / 16)
         if cursor >= endpoints.slotCount {
             cursor = 0
             forgetOrphanedNeighbors()
