@@ -63,6 +63,16 @@ final class AttachedPort {
         try? link.setSegmentationLimit(min(65536, segments * payload + 400))
     }
 
+    var isTap: Bool {
+        if case .tap = device { true } else { false }
+    }
+
+    /// Whether the device is no more. A TAP that was moved to another namespace, or renamed, is
+    /// gone from where it was and passes frames all the same.
+    var isGone: Bool {
+        if case .tap(let tap) = device { !tap.hasDevice } else { true }
+    }
+
     /// A worker's queue.
     func queue(_ worker: Int) -> Mailbox.Queue {
         switch device {

@@ -32,7 +32,13 @@ public final class Datapath: @unchecked Sendable {
     public init(_ configuration: Configuration, logger: Logger) throws(DatapathError) {
         self.configuration = configuration
         do {
+            try Datapath.checkLimits(configuration)
             let address = try Datapath.underlayAddress(configuration.underlay)
+            guard configuration.underlay.checksum || !address.isIPv6 else {
+                throw DatapathError(
+                    description: "underlay.checksum: \(address) is IPv6, which needs checksums: "
+                        + "leave it out")
+            }
             underlay = SocketAddress(address, port: configuration.underlay.port)
             let count = configuration.workers ?? min(8, Datapath.processors.count)
             let receivers = try UnderlayReceiver.open(
@@ -47,7 +53,12 @@ public final class Datapath: @unchecked Sendable {
             keeper = try Keeper(configuration, underlay: address, workers: count, logger: logger)
             workers = try Datapath.startWorkers(
                 configuration, underlay, features, receivers, transmitters, keeper)
-            keeper.start(workers)
+            do {
+                try keeper.start(workers)
+            } catch {
+                for worker in workers { worker.stop() }
+                throw error
+            }
             features.log(logger, workers: count, underlay: underlay)
         } catch let error as DatapathError {
             throw error
@@ -64,8 +75,24 @@ public final class Datapath: @unchecked Sendable {
 
     private static func underlayAddress(_ underlay: Underlay) throws -> IPAddress {
         switch underlay.source {
-        case .address(let address): address
-        case .interface(let name): try UnderlaySocket.address(ofInterface: name)
+        case .address(let address): return address
+        case .interface(let name):
+            guard try Link.exists(name) else {
+                throw DatapathError(
+                    description: "underlay.interface: there is no interface \(name) (ip link)")
+            }
+            return try UnderlaySocket.address(ofInterface: name)
+        }
+    }
+
+    /// Rows of the tables have 16-bit numbers.
+    private static func checkLimits(_ configuration: Configuration) throws(DatapathError) {
+        let counts = [
+            ("networks", configuration.networks.count), ("ports", configuration.ports.count),
+            ("peers", configuration.peers.count),
+        ]
+        for (name, count) in counts where count > 65534 {
+            throw DatapathError(description: "\(name): \(count) of them, at most 65534 fit")
         }
     }
 

@@ -45,14 +45,13 @@ struct Deliverer: ~Copyable {
         _ out: inout Outlet
     ) -> UnsafeMutablePointer<iovec>? {
         guard ports[Int(port)].isAttached else {
-            out.drop(.portDown, frames: frames, isCopy: isCopy)
-            out.view.counters.addPort(port, .drops, frames)
+            out.drop(.portDown, frames: frames, isCopy: isCopy, port: port)
             return nil
         }
         guard let vectors = out.memory.takeVectors(count &+ 1),
             let header = out.memory.takeScratch(VirtioHeader.length)
         else {
-            out.drop(.outOfMemory, frames: frames, isCopy: isCopy)
+            out.drop(.outOfMemory, frames: frames, isCopy: isCopy, port: port)
             return nil
         }
         virtio.store(at: header)

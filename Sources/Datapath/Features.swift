@@ -67,7 +67,7 @@ struct Features: Sendable {
         guard kernel.bufferRings, kernel.receiveMultishot else {
             throw DatapathError(
                 description: "this kernel's io_uring has no multishot receive with provided "
-                    + "buffers: weftd needs Linux 6.0 or later (Debian 12 has 6.1)")
+                    + "buffers: weftd needs Linux 6.1 or later (Debian 12 has it)")
         }
     }
 

@@ -23,6 +23,10 @@ final class Keeper: @unchecked Sendable {
     /// The last reason why a port could not be attached, to say each once.
     var complaints: [String?]
     var monitors: [NetworkNamespace?: LinkMonitor] = [:]
+    /// Which namespaces the names stood for when they were first looked at.
+    var namespaceIdentities: [NetworkNamespace: NetworkNamespace.Identity] = [:]
+    /// Whether TAPs give UDP superframes; nil until there was one.
+    var kernelTakesUSO: Bool?
     var pathMTUs: [Int] = []
     var plan: TopologyPlan
     private var ticks = 0
@@ -61,10 +65,10 @@ final class Keeper: @unchecked Sendable {
     deinit { close(event) }
 
     /// Attaches the ports and starts the thread.
-    func start(_ workers: [WorkerThread]) {
+    func start(_ workers: [WorkerThread]) throws(SystemError) {
         self.workers = workers
         watchLinks()
-        attachMissing()
+        try attachFirst()
         let context = Unmanaged.passUnretained(self).toOpaque()
         pthread_create(
             &thread, nil,
@@ -93,6 +97,7 @@ final class Keeper: @unchecked Sendable {
         weft_name_thread("weft-keeper")
         while !isStopping.load(ordering: .acquiring) {
             waitForSomething()
+            for worker in workerTables { worker.answerCall() }
             tables.applySightings(now: WorkerTables.seconds())
             for request in takeRequests() { request() }
             followLinks()
@@ -129,13 +134,21 @@ final class Keeper: @unchecked Sendable {
         tables.age(now: WorkerTables.seconds())
         forgetRemovedNamespaces()
         attachMissing()
-        if ticks % 10 == 0 { followPaths() }
-        for worker in workers where worker.tables.has(.segmentationRefused) {
-            guard !saidSegmentationRefused else { continue }
-            saidSegmentationRefused = true
-            logger.warning(
-                "without udpSegment: a device refused a segmented message (no checksum offload?)")
+        // Every worker is asked: no short circuit.
+        let isRefused = workerTables.map { $0.take(.pathRefused) }.contains(true)
+        if isRefused || ticks % 10 == 0 { followPaths() }
+        for worker in workers where worker.tables.take(.portParked) {
+            worker.mailbox.post(.resume)
         }
+        noteRefusedSegmentation()
+    }
+
+    private func noteRefusedSegmentation() {
+        let isRefused = workerTables.contains { $0.has(.segmentationRefused) }
+        guard isRefused, !saidSegmentationRefused else { return }
+        saidSegmentationRefused = true
+        logger.warning(
+            "without udpSegment: a device refused a segmented message (no checksum offload?)")
     }
 
     private static func milliseconds() -> Int {

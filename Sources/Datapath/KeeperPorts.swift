@@ -14,6 +14,7 @@ extension Keeper {
         for port in configuration.ports {
             let namespace = port.netns.map { NetworkNamespace($0) }
             guard monitors[namespace] == nil else { continue }
+            if let namespace { namespaceIdentities[namespace] = namespace.identity }
             monitors[namespace] = try? LinkMonitor(in: namespace)
         }
     }
@@ -22,31 +23,55 @@ extension Keeper {
     func attachMissing() {
         var attached = false
         for index in ports.indices where ports[index] == nil {
-            attached = attach(index) || attached
+            do {
+                try attach(index)
+                attached = true
+            } catch {
+                complain(index, "\(error)")
+            }
         }
         if attached { publish() }
     }
 
-    private func attach(_ index: Int) -> Bool {
-        let port = configuration.ports[index]
-        guard let network = configuration.network(named: port.network) else { return false }
-        do {
-            let device = try AttachedPort(
-                port, mtu: plan.mtu(of: network), workers: workers.count,
-                offloads: configuration.offloads)
-            ports[index] = device
-            complaints[index] = nil
-            for worker in workers {
-                worker.mailbox.post(.attach(UInt16(index), device.queue(worker.index)))
+    /// Attaches every port that has a device now, at start. A device that is missing may come
+    /// later; what no waiting mends is thrown: no driver, no privilege.
+    func attachFirst() throws(SystemError) {
+        for index in ports.indices {
+            do {
+                try attach(index)
+            } catch {
+                let isHopeless = error.errno == EPERM || error.errno == EACCES
+                    || error.call == Tap.openCall
+                if isHopeless { throw error }
+                complain(index, "\(error)")
             }
-            logger.info(
-                "port \(port.name): attached \(port.device) to network \(port.network)",
-                metadata: ["offloads": "\(device.offloads)"])
-            return true
-        } catch {
-            complain(index, "\(error)")
-            return false
         }
+        publish()
+    }
+
+    private func attach(_ index: Int) throws(SystemError) {
+        let port = configuration.ports[index]
+        guard let network = configuration.network(named: port.network) else { return }
+        let device = try AttachedPort(
+            port, mtu: plan.mtu(of: network), workers: workers.count,
+            offloads: configuration.offloads)
+        ports[index] = device
+        complaints[index] = nil
+        for worker in workers {
+            worker.mailbox.post(.attach(UInt16(index), device.queue(worker.index)))
+        }
+        logger.info(
+            "port \(port.name): attached \(port.device) to network \(port.network)",
+            metadata: ["offloads": "\(device.offloads)"])
+        noteUSO(of: device)
+    }
+
+    /// Whether the kernel hands over UDP superframes is known from the first TAP.
+    private func noteUSO(of device: AttachedPort) {
+        guard device.isTap, kernelTakesUSO == nil else { return }
+        kernelTakesUSO = device.takesUDPSuperframes
+        guard !device.takesUDPSuperframes, configuration.offloads.uso else { return }
+        logger.notice("without uso: needs Linux 6.2")
     }
 
     /// Says once why a port has no device.
@@ -62,35 +87,52 @@ extension Keeper {
         let before = workers.map(\.mailbox.acknowledgements)
         for worker in workers { worker.mailbox.post(.detach(UInt16(index))) }
         // Descriptors are closed with `device`, so no worker may still use them. A worker answers
-        // within a turn.
+        // within a turn; if one does not, keeping a descriptor open is the lesser evil.
         for (worker, count) in zip(workers, before) {
-            while worker.mailbox.acknowledgements == count { usleep(100) }
+            guard waitForAcknowledgement(worker, beyond: count) else {
+                logger.error("worker \(worker.index) does not let go of \(device.link.name)")
+                _ = Unmanaged.passRetained(device)
+                continue
+            }
         }
         withExtendedLifetime(device) { ports[index] = nil }
         tables.forget(.port(UInt16(index)))
         logger.warning("port \(configuration.ports[index].name): \(reason)")
     }
 
+    private func waitForAcknowledgement(_ worker: WorkerThread, beyond count: Int) -> Bool {
+        for _ in 0..<50_000 {
+            if worker.mailbox.acknowledgements != count { return true }
+            usleep(100)
+        }
+        return false
+    }
+
     /// Takes what the kernel tells of interfaces.
     func followLinks() {
         for (namespace, monitor) in monitors {
-            let events = (try? monitor.events()) ?? []
-            for event in events { follow(event, in: namespace) }
+            do {
+                for event in try monitor.events() { follow(event, in: namespace) }
+            } catch {
+                // A new one starts from what there is now.
+                logger.warning("watching interfaces: \(error)")
+                monitors[namespace] = nil
+            }
         }
+        watchLinks()
     }
 
     private func follow(_ event: LinkEvent, in namespace: NetworkNamespace?) {
         switch event {
         case .gone(let link):
-            for index in indices(of: link, in: namespace) {
+            for index in indices(of: link, in: namespace) where ports[index]?.isGone == true {
                 detach(index, "\(link.name) is gone; will attach it when it returns")
             }
             attachMissing()
         case .appeared: attachMissing()
         case .up(let link):
-            for index in indices(of: link, in: namespace) {
-                for worker in workers { worker.mailbox.post(.resume(UInt16(index))) }
-            }
+            guard !indices(of: link, in: namespace).isEmpty else { return }
+            for worker in workers { worker.mailbox.post(.resume) }
         case .down, .mtuChanged: break
         }
     }
@@ -101,9 +143,11 @@ extension Keeper {
         }
     }
 
-    /// A namespace whose name was removed is let go, or our descriptors would keep it alive.
+    /// A namespace whose name was removed, or now names another, is let go, or our descriptors
+    /// would keep it alive.
     func forgetRemovedNamespaces() {
-        for case let namespace? in monitors.keys where access(namespace.path, F_OK) != 0 {
+        for case let namespace? in monitors.keys
+        where namespace.identity != namespaceIdentities[namespace] {
             for index in ports.indices where ports[index]?.link.namespace == namespace {
                 detach(index, "its network namespace \(namespace) was removed")
             }

@@ -14,7 +14,7 @@ final class Mailbox: Sendable {
     enum Request: Sendable {
         case attach(UInt16, Queue)
         case detach(UInt16)
-        case resume(UInt16)
+        case resume
         case stop
     }
 

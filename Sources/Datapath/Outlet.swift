@@ -12,6 +12,8 @@ struct Outlet: ~Copyable {
     var view: ForwardingView
     /// A device refused a segmented message (`Transmitter.giveUpSegmentation`).
     var segmentationRefused = false
+    /// The path to a peer took less than it should.
+    var pathRefused = false
 
     init(ring: consuming Ring, view: ForwardingView) {
         self.ring = ring
@@ -19,22 +21,33 @@ struct Outlet: ~Copyable {
         memory = TurnMemory()
     }
 
-    @inline(__always)
-    func drop(_ reason: Drop, frames: Int, isCopy: Bool) {
-        if isCopy {
-            view.counters.dropCopy(reason, frames: frames)
-        } else {
-            view.counters.drop(reason, frames: frames)
+    /// Frames for a peer end here.
+    func drop(_ reason: Drop, frames: Int, isCopy: Bool, peer: UInt16) {
+        view.counters.drop(reason, frames: frames, isCopy: isCopy)
+        view.counters.addPeer(peer, .drops, frames)
+    }
+
+    /// Frames for a port end here.
+    func drop(_ reason: Drop, frames: Int, isCopy: Bool, port: UInt16) {
+        view.counters.drop(reason, frames: frames, isCopy: isCopy)
+        view.counters.addPort(port, .drops, frames)
+    }
+
+    /// What an operation carries ends here.
+    private func drop(_ reason: Drop, _ operation: Operation) {
+        let frames = Int(operation.frames)
+        switch operation.kind {
+        case .send:
+            drop(reason, frames: frames, isCopy: operation.isCopy, peer: operation.target)
+        case .deliver:
+            drop(reason, frames: frames, isCopy: operation.isCopy, port: operation.target)
         }
     }
 
     /// Begins a send to the underlay.
     @inline(__always)
     mutating func send(_ operation: Operation, _ message: OutgoingMessage, socket: Int32) {
-        guard let index = memory.begin(operation) else {
-            drop(.outOfMemory, frames: Int(operation.frames), isCopy: operation.isCopy)
-            return
-        }
+        guard let index = memory.begin(operation) else { return drop(.outOfMemory, operation) }
         let tag = RequestTag(.operation, index: index)
         let isPrepared = ring.sendMessage(
             socket: socket, message: message.header, userData: tag.bits)
@@ -46,10 +59,7 @@ struct Outlet: ~Copyable {
     mutating func write(
         _ operation: Operation, file: Int32, vectors: UnsafeMutablePointer<iovec>, count: Int
     ) {
-        guard let index = memory.begin(operation) else {
-            drop(.outOfMemory, frames: Int(operation.frames), isCopy: operation.isCopy)
-            return
-        }
+        guard let index = memory.begin(operation) else { return drop(.outOfMemory, operation) }
         let isPrepared = ring.writeVector(
             file: file, vectors: vectors, count: UInt32(truncatingIfNeeded: count),
             userData: RequestTag(.operation, index: index).bits)
@@ -58,8 +68,7 @@ struct Outlet: ~Copyable {
 
     /// The kernel takes no more submissions.
     private mutating func refuse(_ index: Int) {
-        let operation = memory.end(index)
-        drop(.outOfMemory, frames: Int(operation.frames), isCopy: operation.isCopy)
+        drop(.outOfMemory, memory.end(index))
     }
 
     /// Counts how an operation ended.
@@ -88,23 +97,24 @@ struct Outlet: ~Copyable {
     }
 
     private mutating func fail(_ operation: Operation, _ result: Int32) {
-        let frames = Int(operation.frames)
         switch operation.kind {
         case .send:
-            // EIO: no checksum offload on the way out (Linux before 6.12). EINVAL: no UDP_SEGMENT.
-            if frames > 1, result == -EIO || result == -EINVAL { segmentationRefused = true }
-            drop(reasonForSend(-result), frames: frames, isCopy: operation.isCopy)
-            view.counters.addPeer(operation.target, .drops, frames)
+            let reason = reasonForSend(-result, isTrain: operation.frames > 1)
+            // EIO: no checksum offload on the way out (Linux before 6.12).
+            if operation.frames > 1, result == -EIO { segmentationRefused = true }
+            if reason == .pathTooSmall { pathRefused = true }
+            drop(reason, operation)
         case .deliver:
-            drop(reasonForWrite(-result), frames: frames, isCopy: operation.isCopy)
-            view.counters.addPort(operation.target, .drops, frames)
+            drop(reasonForWrite(-result), operation)
         }
     }
 
-    private func reasonForSend(_ error: Int32) -> Drop {
+    private func reasonForSend(_ error: Int32, isTrain: Bool) -> Drop {
         switch error {
         case EAGAIN, ENOBUFS, ENOMEM: .underlayFull
         case EMSGSIZE: .pathTooSmall
+        // Before Linux 6.14 a train whose datagrams are too long for the path gives this.
+        case EINVAL where isTrain: .pathTooSmall
         default: .underlayError
         }
     }
@@ -112,9 +122,8 @@ struct Outlet: ~Copyable {
     private func reasonForWrite(_ error: Int32) -> Drop {
         switch error {
         case EAGAIN, ENOBUFS, ENOMEM: .portFull
-        // A TAP that is down gives EIO, one that is gone EBADFD; a packet socket ENETDOWN, ENXIO.
-        case EIO, EBADFD, EBADF, ENETDOWN, ENXIO, ENODEV, ECANCELED: .portDown
-        default: .portError
+        case ECANCELED: .portDown
+        default: WorkerPort.meansNoInterface(error) ? .portDown : .portError
         }
     }
 }

@@ -22,8 +22,10 @@ struct ReceiveBuffers: ~Copyable {
     private var spentCount = 0
     /// How many buffers the kernel should have.
     private(set) var window = ReceiveBuffers.smallestWindow
-    /// How many it has.
+    /// How many it has, and which.
     private var lent = 0
+    private let isLent: UnsafeMutablePointer<Bool>
+    private var grewThisTurn = false
     private var mostUsed = 0
     private var turns = 0
 
@@ -32,6 +34,8 @@ struct ReceiveBuffers: ~Copyable {
         let count = ring.count
         idle = .allocate(capacity: count)
         spent = .allocate(capacity: count)
+        isLent = .allocate(capacity: count)
+        isLent.initialize(repeating: false, count: count)
         for id in 0..<count { idle[id] = UInt16(count - 1 - id) }
         idleCount = count
         self.ring = ring
@@ -41,6 +45,7 @@ struct ReceiveBuffers: ~Copyable {
     deinit {
         idle.deallocate()
         spent.deallocate()
+        isLent.deallocate()
     }
 
     /// Where a buffer starts.
@@ -50,14 +55,16 @@ struct ReceiveBuffers: ~Copyable {
     /// Bytes that the kernel may fill.
     var length: Int { ring.bufferLength }
 
-    /// The kernel has filled a buffer.
+    /// The kernel has filled a buffer. False if it did not have it: Linux 6.12 before d8e1dec2f860
+    /// may name one twice, and what it holds then is anyone's guess.
     @inline(__always)
-    mutating func take(_ id: UInt16) {
-        // Linux 6.12 before d8e1dec2f860 may name a buffer twice; it is lent once.
-        guard lent > 0 else { return }
+    mutating func take(_ id: UInt16) -> Bool {
+        guard isLent[Int(id)] else { return false }
+        isLent[Int(id)] = false
         lent &-= 1
         spent[spentCount] = id
         spentCount &+= 1
+        return true
     }
 
     /// Nothing reads from this turn's buffers any more: they can be filled again.
@@ -66,11 +73,18 @@ struct ReceiveBuffers: ~Copyable {
         for i in 0..<spentCount { idle[idleCount &+ i] = spent[i] }
         idleCount &+= spentCount
         spentCount = 0
+        grewThisTurn = false
         lend()
     }
 
-    /// The kernel ran out of buffers.
-    mutating func grow() { window = min(ring.count, window &* 2) }
+    /// The kernel ran out of buffers: it gets more at once, so that what is prepared next finds
+    /// some. Once a turn, however many requests have ended for want of one.
+    mutating func grow() {
+        guard !grewThisTurn else { return }
+        grewThisTurn = true
+        window = min(ring.count, window &* 2)
+        lend()
+    }
 
     private mutating func adapt() {
         mostUsed = max(mostUsed, spentCount)
@@ -92,6 +106,7 @@ struct ReceiveBuffers: ~Copyable {
         while lent < window, idleCount > 0 {
             idleCount &-= 1
             ring.recycle(idle[idleCount])
+            isLent[Int(idle[idleCount])] = true
             lent &+= 1
         }
         ring.publish()

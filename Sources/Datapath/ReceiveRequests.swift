@@ -93,6 +93,7 @@ struct ReceiveRequests: ~Copyable {
 
     /// Takes a receive from a packet socket apart: where the virtio header starts and how long it
     /// and the frame are. A VLAN tag, which the kernel hands over beside the frame, is put back.
+    /// Nil if the frame is larger than any that a port may send, and was cut off.
     @inline(__always)
     func packet(
         _ buffer: UnsafeMutableRawPointer, _ result: Int32
@@ -102,6 +103,7 @@ struct ReceiveRequests: ~Copyable {
                 buffer: buffer, result: result, nameCapacity: 0,
                 controlCapacity: VLANTag.controlCapacity)
         else { return nil }
+        guard message.flags & UInt32(MSG_TRUNC) == 0 else { return nil }
         guard let tag = VLANTag(control: message.control, length: message.controlLength) else {
             return (message.payload, message.payloadLength)
         }

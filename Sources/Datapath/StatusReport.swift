@@ -36,6 +36,7 @@ extension Datapath: StatusProvider {
         for (name, feature) in features.all {
             states[name] = FeatureStatus(inUse: feature.inUse, reason: feature.reason)
         }
+        states["uso"] = statusOfUSO()
         if worker.tables.has(.segmentationRefused) {
             let reason = "a device refused a segmented message"
             states["udpSegment"] = FeatureStatus(inUse: false, reason: reason)
@@ -49,6 +50,18 @@ extension Datapath: StatusProvider {
             }
         return WorkerStatus(
             index: worker.index, cpu: worker.cpu, busyPoll: busyPoll, features: states)
+    }
+
+    /// UDP superframes from TAPs: known once there is one.
+    private func statusOfUSO() -> FeatureStatus {
+        guard configuration.offloads.uso else {
+            return FeatureStatus(inUse: false, reason: "off by offloads.uso")
+        }
+        return switch keeper.perform({ [keeper] in keeper.kernelTakesUSO }) {
+        case true?: FeatureStatus(inUse: true)
+        case false?: FeatureStatus(inUse: false, reason: "needs Linux 6.2")
+        case nil: FeatureStatus(inUse: false, reason: "no TAP yet")
+        }
     }
 
     private func counterStatus() -> CounterStatus {

@@ -91,7 +91,7 @@ struct Transmitter: ~Copyable {
         }
         let waits = buildsTrains && segments
         guard let vectors = out.memory.takeVectors(waits ? SegmentPlan.trainLimit : 1) else {
-            out.drop(.outOfMemory, frames: 1, isCopy: isCopy)
+            out.drop(.outOfMemory, frames: 1, isCopy: isCopy, peer: peer)
             return
         }
         vectors[0] = iovec(iov_base: datagram, iov_len: length)
@@ -146,7 +146,8 @@ struct Transmitter: ~Copyable {
             guard let vectors = out.memory.takeVectors(range.count &* 2),
                 let headers = out.memory.takeScratch(range.count &* SegmentPlan.scratchLength)
             else {
-                out.drop(.outOfMemory, frames: plan.count &- first, isCopy: isCopy)
+                out.drop(
+                    .outOfMemory, frames: plan.count &- first, isCopy: isCopy, peer: peer)
                 return
             }
             let (used, bytes) = plan.emit(
@@ -168,7 +169,7 @@ struct Transmitter: ~Copyable {
             kind: .send, isCopy: isCopy, target: peer, frames: UInt32(truncatingIfNeeded: frames),
             bytes: UInt32(truncatingIfNeeded: bytes &- frames &* VXLAN.headerLength))
         guard let message = out.memory.takeMessage() else {
-            out.drop(.outOfMemory, frames: frames, isCopy: isCopy)
+            out.drop(.outOfMemory, frames: frames, isCopy: isCopy, peer: peer)
             return
         }
         message.fill(

@@ -35,7 +35,7 @@ struct TurnMemory: ~Copyable {
     /// What carrying out one completion may take at most: a superframe of `segmentLimit` segments
     /// to one peer, or 64 datagrams, plus delivering a full coalescer.
     static let vectorReserve = 16384
-    static let messageReserve = 1024
+    static let messageReserve = 1536
     static let operationReserve = 5120
     static let scratchReserve = 512 << 10
     /// More segments than any real stack makes out of 64 KiB; hostile superframes of more are
@@ -92,10 +92,6 @@ struct TurnMemory: ~Copyable {
         defer { vectorsUsed &+= count }
         return vectors + vectorsUsed
     }
-
-    /// Gives back the last `count` vectors that were taken and not used.
-    @inline(__always)
-    mutating func giveBackVectors(_ count: Int) { vectorsUsed &-= count }
 
     @inline(__always)
     mutating func takeScratch(_ bytes: Int) -> UnsafeMutableRawPointer? {

@@ -77,6 +77,10 @@ struct Worker: ~Copyable {
             index &+= 1
         }
         if out.segmentationRefused { giveUpSegmentation() }
+        if out.pathRefused {
+            out.pathRefused = false
+            tables.report(.pathRefused)
+        }
         guard out.memory.inFlight == 0 else { return }
         out.memory.reset()
         portBuffers.recycle()
@@ -110,7 +114,7 @@ struct Worker: ~Copyable {
         out.view.counters.add(.turns)
         deliverCoalesced()
         transmitter.flush(&out)
-        tables.wakeKeeperIfNeeded()
+        tables.callKeeperIfNeeded()
     }
 
     /// Lets what was accepted leave, then returns.

@@ -5,7 +5,7 @@ import Uring
 import Wire
 
 extension Worker {
-    /// Prepares the receives that have ended. Buffers have been given back before.
+    /// Prepares the receives that have ended.
     mutating func arm() {
         if receives.mailboxNeedsArming {
             receives.mailboxNeedsArming = !out.ring.pollMultishot(
@@ -43,7 +43,7 @@ extension Worker {
             switch request {
             case .attach(let port, let queue): attach(port, queue)
             case .detach(let port): detach(port)
-            case .resume(let port): resume(port)
+            case .resume: resume()
             case .stop: isStopping = true
             }
         }
@@ -63,22 +63,22 @@ extension Worker {
     /// before the cancellation is.
     private mutating func detach(_ index: UInt16) {
         let port = deliverer.ports + Int(index)
+        defer { mailbox.acknowledge() }
         guard port.pointee.isAttached else { return }
+        deliverCoalesced()
         _ = out.ring.cancelAll(
             file: port.pointee.file, userData: RequestTag(.cancellation).bits)
         port.pointee.file = -1
-        transmitter.flush(&out)
-        deliverCoalesced()
-        // Descriptors are closed by the control thread once this turn's submissions are through.
-        _ = out.ring.submitAndWait(minimum: 0, timeoutNanoseconds: nil)
-        mailbox.acknowledge()
+        // The keeper closes the descriptor, whose number the next port may get: nothing that
+        // names it may be left in the queue.
+        while out.ring.hasSubmissions {
+            _ = out.ring.submitAndWait(minimum: 0, timeoutNanoseconds: nil)
+        }
     }
 
-    /// The interface is back: reads that failed are tried again.
-    private mutating func resume(_ index: UInt16) {
-        let port = deliverer.ports + Int(index)
-        guard port.pointee.isAttached, port.pointee.isParked else { return }
-        port.pointee.isParked = false
+    /// Reads that failed for want of an interface are tried again.
+    private mutating func resume() {
+        for index in 0..<deliverer.capacity { deliverer.ports[index].isParked = false }
         receives.portsNeedArming = true
     }
 

@@ -19,20 +19,35 @@ struct PortFrame {
 extension Worker {
     /// A completed read of a port's queue.
     mutating func fromPort(_ tag: RequestTag, _ completion: Completion) {
-        if completion.hasBuffer { portBuffers.take(completion.bufferID) }
+        let hasBuffer = completion.hasBuffer && portBuffers.take(completion.bufferID)
         if completion.result == -ENOBUFS { portBuffers.grow() }
         let isCurrent = deliverer.noteRead(tag, isOver: !completion.more, result: completion.result)
-        if !completion.more, isCurrent { receives.portsNeedArming = true }
-        guard completion.result > 0, completion.hasBuffer, isCurrent else { return }
+        guard isCurrent else { return }
+        if !completion.more { receives.portsNeedArming = true }
         let port = UInt16(truncatingIfNeeded: tag.index)
+        guard completion.result > 0, hasBuffer else {
+            readFailed(-completion.result, port)
+            return
+        }
         let buffer = portBuffers.address(of: completion.bufferID)
         switch deliverer.ports[tag.index].reading {
         case .file:
             forward(buffer, length: Int(completion.result), port)
         case .packetSocket:
-            guard let (start, length) = receives.packet(buffer, completion.result) else { return }
+            guard let (start, length) = receives.packet(buffer, completion.result) else {
+                return readFailed(EMSGSIZE, port)
+            }
             forward(start, length: length, port)
         }
+    }
+
+    /// A read that gave no frame. Some errors stand for a frame that the kernel threw away: a
+    /// packet socket gives EINVAL for a superframe that no virtio header can describe.
+    private func readFailed(_ error: Int32, _ port: UInt16) {
+        if WorkerPort.meansNoInterface(error) { tables.report(.portParked) }
+        guard error > 0, !WorkerPort.meansNoFrame(error) else { return }
+        count(from: port, frames: 1, bytes: 0)
+        drop(.malformedOffload, 1, port)
     }
 
     /// A virtio header and a frame: parse, decide, carry out.
@@ -77,7 +92,11 @@ extension Worker {
     private mutating func carryOut(_ verdict: Verdict, _ frame: PortFrame, plan: SegmentPlan?) {
         switch verdict {
         case .deliver(let port):
-            // The superframe and its virtio header pass straight through.
+            // The superframe and its virtio header pass straight through. A checksum that is to
+            // be completed later must not be one that completing would put into an address.
+            guard plan != nil
+                || Checksum.canComplete(frame.length, frame.layout, frame.virtio)
+            else { return drop(.malformedOffload, frame.frames, frame.port) }
             deliverer.deliver(
                 frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,
                 isCopy: false, &out)
@@ -115,30 +134,31 @@ extension Worker {
         let network = topology.network(frame.network)
         let ports = network.pointee.ports
         let peers = network.pointee.peers
-        guard Int(ports.count) &+ Int(peers.count) > 1 else {
-            return drop(.nobodyToFlood, frame.frames, frame.port)
-        }
-        out.view.counters.add(.flooded, frame.frames)
+        let isMulticast = MACAddress(at: frame.bytes).isMulticast
+        var copies = 0
         for i in 0..<Int(ports.count) {
             let port = topology.member(ports, i)
-            guard port != frame.port, topology.port(port).pointee.floodsUnknown
-                || MACAddress(at: frame.bytes).isMulticast else { continue }
-            out.view.counters.add(.copies, frame.frames)
+            guard port != frame.port, isMulticast || topology.port(port).pointee.floodsUnknown
+            else { continue }
+            copies &+= 1
             deliverer.deliver(
                 frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,
                 isCopy: true, &out)
         }
         for i in 0..<Int(peers.count) {
             let peer = topology.member(peers, i)
-            out.view.counters.add(.copies, frame.frames)
+            copies &+= 1
             let limit = Egress.maximumFrame(
                 network, peer: peer, tags: frame.layout.tags, topology)
             if (plan?.longestFrame ?? frame.length) > limit {
-                out.drop(.tooBig, frames: frame.frames, isCopy: true)
+                out.drop(.tooBig, frames: frame.frames, isCopy: true, peer: peer)
             } else {
                 encapsulate(frame, plan, to: peer, isCopy: true)
             }
         }
+        guard copies > 0 else { return drop(.nobodyToFlood, frame.frames, frame.port) }
+        out.view.counters.add(.flooded, frame.frames)
+        out.view.counters.add(.copies, copies &* frame.frames)
     }
 
     private mutating func encapsulate(

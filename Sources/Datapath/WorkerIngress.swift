@@ -6,10 +6,10 @@ import Wire
 extension Worker {
     /// A completed receive from the underlay: a datagram, or a train of equal ones.
     mutating func fromUnderlay(_ completion: Completion) {
-        if completion.hasBuffer { underlayBuffers.take(completion.bufferID) }
+        let hasBuffer = completion.hasBuffer && underlayBuffers.take(completion.bufferID)
         if completion.result == -ENOBUFS { underlayBuffers.grow() }
         if !completion.more { receives.underlayNeedsArming = true }
-        guard completion.result >= 0, completion.hasBuffer,
+        guard completion.result >= 0, hasBuffer,
             let train = receives.train(
                 underlayBuffers.address(of: completion.bufferID), completion.result)
         else { return }
@@ -89,16 +89,20 @@ extension Worker {
     ) {
         let topology = out.view.topology
         let ports = topology.network(network).pointee.ports
-        guard ports.count > 0 else { return drop(.nobodyToFlood, peer) }
         let isMulticast = MACAddress(at: frame).isMulticast
-        out.view.counters.add(.flooded)
+        // Frames of the same flow that came before may wait in the coalescer.
+        deliverCoalesced()
+        var copies = 0
         for i in 0..<Int(ports.count) {
             let port = topology.member(ports, i)
             guard isMulticast || topology.port(port).pointee.floodsUnknown else { continue }
-            out.view.counters.add(.copies)
+            copies &+= 1
             deliverer.deliver(
                 frame, length: length, VirtioHeader(), frames: 1, to: port, isCopy: true, &out)
         }
+        guard copies > 0 else { return drop(.nobodyToFlood, peer) }
+        out.view.counters.add(.flooded)
+        out.view.counters.add(.copies, copies)
     }
 
     @inline(__always)

@@ -20,8 +20,8 @@ struct WorkerPort {
     var generation: UInt32 = 0
     /// Reads to prepare before the next submission.
     var readsToArm: UInt8 = 0
-    /// The last read failed: the interface is down or gone. Reading goes on when the control
-    /// thread says that it is back.
+    /// The last read failed because the interface is down or gone. Reading goes on when the
+    /// keeper says so.
     var isParked = false
 
     @inline(__always)
@@ -30,9 +30,24 @@ struct WorkerPort {
     /// A read has ended: it is prepared again, unless it would fail again at once.
     @inline(__always)
     mutating func readEnded(_ result: Int32) {
-        if result < 0, result != -ENOBUFS, result != -EAGAIN, result != -EINTR {
-            isParked = true
-        }
         readsToArm &+= 1
+        if result < 0, WorkerPort.meansNoInterface(-result) { isParked = true }
+    }
+
+    /// Errors of a queue whose interface is down or gone. A TAP gives EIO or EBADFD, a packet
+    /// socket ENETDOWN, ENODEV or ENXIO, a closed one EBADF.
+    static func meansNoInterface(_ error: Int32) -> Bool {
+        switch error {
+        case EIO, EBADFD, EBADF, ENETDOWN, ENXIO, ENODEV, EFAULT: true
+        default: false
+        }
+    }
+
+    /// Errors of a read that took no frame from the queue.
+    static func meansNoFrame(_ error: Int32) -> Bool {
+        switch error {
+        case ENOBUFS, EAGAIN, EINTR, ECANCELED, ENOMEM: true
+        default: meansNoInterface(error)
+        }
     }
 }

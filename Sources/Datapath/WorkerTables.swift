@@ -8,6 +8,10 @@ final class WorkerTables: Sendable {
     enum Event: Int {
         /// A device refused UDP_SEGMENT: messages are single datagrams from now on.
         case segmentationRefused = 1
+        /// The path to a peer took less than it should: measure it again.
+        case pathRefused = 2
+        /// A read failed because a port's interface is down or gone.
+        case portParked = 4
     }
 
     let reader: Reader
@@ -19,6 +23,7 @@ final class WorkerTables: Sendable {
     /// Wakes the keeper.
     private let keeperEvent: Int32
     private let events = Atomic<Int>(0)
+    private let hasCalled = Atomic<Bool>(false)
 
     init(_ keeper: TableKeeper, counters: Counters, keeperEvent: Int32) {
         (learning, reader) = keeper.addWorker()
@@ -39,18 +44,33 @@ final class WorkerTables: Sendable {
 
     func refresh(_ view: inout ForwardingView) { view = self.view() }
 
-    /// Tells the keeper that there are sightings.
-    func wakeKeeperIfNeeded() {
-        if !learning.isEmpty { eventfd_write(keeperEvent, 1) }
+    /// Tells the keeper that there are sightings, once until it answers the call.
+    func callKeeperIfNeeded() {
+        if !learning.isEmpty { callKeeper() }
     }
 
     func report(_ event: Event) {
-        events.bitwiseOr(event.rawValue, ordering: .relaxed)
-        eventfd_write(keeperEvent, 1)
+        events.bitwiseOr(event.rawValue, ordering: .releasing)
+        callKeeper()
     }
 
+    private func callKeeper() {
+        if !hasCalled.exchange(true, ordering: .acquiringAndReleasing) {
+            eventfd_write(keeperEvent, 1)
+        }
+    }
+
+    /// The keeper's end, before it looks: what comes from now on calls again.
+    func answerCall() { hasCalled.store(false, ordering: .sequentiallyConsistent) }
+
     /// Whether an event has happened.
-    func has(_ event: Event) -> Bool { events.load(ordering: .relaxed) & event.rawValue != 0 }
+    func has(_ event: Event) -> Bool { events.load(ordering: .acquiring) & event.rawValue != 0 }
+
+    /// Whether an event has happened since it was asked last.
+    func take(_ event: Event) -> Bool {
+        events.bitwiseAnd(~event.rawValue, ordering: .acquiringAndReleasing).oldValue
+            & event.rawValue != 0
+    }
 
     /// The tables' clock: whole seconds, never zero.
     static func seconds() -> UInt32 {

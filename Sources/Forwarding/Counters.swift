@@ -102,6 +102,11 @@ public struct Counters: @unchecked Sendable {
     }
 
     @inlinable @inline(__always)
+    public func drop(_ reason: Drop, frames: Int, isCopy: Bool) {
+        if isCopy { dropCopy(reason, frames: frames) } else { drop(reason, frames: frames) }
+    }
+
+    @inlinable @inline(__always)
     public func addPort(_ port: UInt16, _ counter: FlowCounter, _ amount: Int) {
         add(amount, at: Counters.portsAt &+ Int(port) &* Counters.row &+ counter.rawValue)
     }

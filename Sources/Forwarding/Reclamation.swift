@@ -9,15 +9,21 @@
 
 import Synchronization
 
-/// One worker's announcement of the last epoch it has seen. On a cache line of its own.
-package final class Reader: Sendable {
+/// One worker's announcement of the last epoch it has seen. In memory of its own, two cache lines
+/// because CPUs fetch them in pairs: it is written every turn.
+package final class Reader: @unchecked Sendable {
     static let asleep = UInt64.max
-    private let seen = Atomic<UInt64>(Reader.asleep)
+    private let seen: UnsafeMutablePointer<Atomic<UInt64>>
     private let domain: ReclamationDomain
 
     fileprivate init(domain: ReclamationDomain) {
         self.domain = domain
+        seen = UnsafeMutableRawPointer.allocate(byteCount: 128, alignment: 128)
+            .bindMemory(to: Atomic<UInt64>.self, capacity: 1)
+        seen.initialize(to: Atomic(Reader.asleep))
     }
+
+    deinit { seen.deallocate() }
 
     /// The top of a turn: addresses loaded before are not used any more.
     @inline(__always)
@@ -25,17 +31,17 @@ package final class Reader: Sendable {
         // Sequentially consistent, as is the other side's scan: the announcement must be visible
         // before this worker's next load of a table's address.
         let epoch = domain.epoch.load(ordering: .sequentiallyConsistent)
-        seen.store(epoch, ordering: .sequentiallyConsistent)
+        seen.pointee.store(epoch, ordering: .sequentiallyConsistent)
     }
 
     /// About to sleep; `quiescent()` wakes.
     @inline(__always)
     package func sleep() {
-        seen.store(Reader.asleep, ordering: .sequentiallyConsistent)
+        seen.pointee.store(Reader.asleep, ordering: .sequentiallyConsistent)
     }
 
     fileprivate func hasSeen(_ epoch: UInt64) -> Bool {
-        seen.load(ordering: .sequentiallyConsistent) >= epoch
+        seen.pointee.load(ordering: .sequentiallyConsistent) >= epoch
     }
 }
 

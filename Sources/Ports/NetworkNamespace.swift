@@ -13,6 +13,19 @@ public struct NetworkNamespace: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { path }
 
+    /// What tells namespaces of the same name apart: device and inode of the file.
+    public struct Identity: Hashable, Sendable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    /// The namespace that the path stands for now; nil if there is none.
+    public var identity: Identity? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
     /// Runs `body` inside `namespace`, or right here without one.
     ///
     /// The calling thread stays where it is: a thread is made that enters the namespace and ends
@@ -27,7 +40,8 @@ public struct NetworkNamespace: Sendable, Hashable, CustomStringConvertible {
         var failure: SystemError?
         try onThread {
             guard weft_enter_network_namespace(descriptor.number) == 0 else {
-                failure = .last("setns \(namespace.path)")
+                failure = .last(
+                    "setns \(namespace.path)", advice: "run as root, or with CAP_SYS_ADMIN")
                 return
             }
             do throws(SystemError) {

@@ -102,7 +102,7 @@ public final class Tap: Sendable {
         let existing = try Self.existing(options)
         let opened = try NetworkNamespace.run(in: options.namespace) {
             () throws(SystemError) -> OwnedDescriptors in
-            try Self.openQueues(options, multiQueue: Self.needsMultiQueue(options, existing))
+            try Self.openQueues(options, multiQueue: Self.needsMultiQueue(existing))
         }
         queues = opened.numbers
         offloads = try Self.configure(opened.numbers, options)
@@ -121,6 +121,15 @@ public final class Tap: Sendable {
             weft_tun_set_persistent(queues[0], persistent ? 1 : 0),
             "TUNSETPERSIST \(link.name)")
     }
+
+    /// Whether the interface still exists, wherever it was moved to and whatever its name is now.
+    public var hasDevice: Bool {
+        var flags: Int32 = 0
+        return weft_tun_flags(queues[0], &flags) == 0
+    }
+
+    /// What fails if the driver is missing or forbidden, as `SystemError.call` names it.
+    public static let openCall = "open /dev/net/tun"
 
     // MARK: - Opening
 
@@ -148,9 +157,10 @@ public final class Tap: Sendable {
         return tun
     }
 
-    /// An existing interface must be opened with the flag that it was created with.
-    private static func needsMultiQueue(_ options: Options, _ existing: LinkState.Tun?) -> Bool {
-        existing?.isMultiQueue ?? (options.queues > 1)
+    /// An existing interface must be opened with the flag that it was created with. A new one can
+    /// have many queues, however many it has now: a persistent one outlives a change of workers.
+    private static func needsMultiQueue(_ existing: LinkState.Tun?) -> Bool {
+        existing?.isMultiQueue ?? true
     }
 
     private static func openQueues(
@@ -160,7 +170,7 @@ public final class Tap: Sendable {
         for _ in 0..<options.queues {
             let number = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)
             guard number >= 0 else {
-                throw .last("open /dev/net/tun", advice: openAdvice(errno))
+                throw .last(openCall, advice: openAdvice(errno))
             }
             let descriptor = OwnedDescriptor(owning: number)
             let flags = multiQueue ? IFF_MULTI_QUEUE : 0

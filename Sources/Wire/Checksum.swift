@@ -223,12 +223,23 @@ extension Checksum {
         _ virtio: VirtioHeader
     ) -> Bool {
         guard virtio.needsChecksum else { return true }
+        guard canComplete(length, layout, virtio) else { return false }
         let start = Int(virtio.checksumStart)
         let field = start &+ Int(virtio.checksumOffset)
-        guard start >= endOfNetworkHeader(layout), field &+ 2 <= length else { return false }
         let checksum = ~fold(sum(frame + start, length &- start))
         frame.store16(checksum == 0 ? 0xffff : checksum, field)
         return true
+    }
+
+    /// Whether `complete` would find the two offsets inside; true if there is nothing to complete.
+    @inlinable @inline(__always)
+    public static func canComplete(
+        _ length: Int, _ layout: FrameLayout, _ virtio: VirtioHeader
+    ) -> Bool {
+        guard virtio.needsChecksum else { return true }
+        let start = Int(virtio.checksumStart)
+        return start >= endOfNetworkHeader(layout)
+            && start &+ Int(virtio.checksumOffset) &+ 2 <= length
     }
 
     /// The least offset that is not of the network header, as far as the layout knows.

@@ -82,6 +82,7 @@ struct Weftd: AsyncParsableCommand {
             tasks.addTask { try await server.run() }
             tasks.addTask {
                 let number = await signals.next()
+                guard number != 0 else { return }
                 logger.notice("stopping", metadata: ["signal": "\(number)"])
             }
             // The server ends only with an error, a signal with success.

@@ -20,7 +20,7 @@ enum Ratchet {
         "Sources/Forwarding/EndpointTable.swift": 1,
         "Sources/Forwarding/LearningQueue.swift": 1,
         "Sources/Forwarding/NeighborTable.swift": 1,
-        "Sources/Forwarding/Reclamation.swift": 1,
+        "Sources/Forwarding/Reclamation.swift": 2,
         "Sources/Forwarding/Topology.swift": 1,
         "Sources/weftd/Weftd.swift": 1,
     ]
