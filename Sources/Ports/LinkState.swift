@@ -33,6 +33,8 @@ public struct LinkState: Sendable, Equatable {
         public var isMultiQueue: Bool
         /// It outlives its openers.
         public var isPersistent: Bool
+        /// Queues that are held open, of a multi-queue interface; others do not tell.
+        public var queues: Int
     }
 
     /// From the body of an RTM_NEWLINK or RTM_DELLINK message.
@@ -61,6 +63,7 @@ public struct LinkState: Sendable, Equatable {
         tun = Tun(
             isTap: data[Int(IFLA_TUN_TYPE)]?.first == 2,
             isMultiQueue: data[Int(IFLA_TUN_MULTI_QUEUE)]?.first == 1,
-            isPersistent: data[Int(IFLA_TUN_PERSIST)]?.first == 1)
+            isPersistent: data[Int(IFLA_TUN_PERSIST)]?.first == 1,
+            queues: Int(data[Int(IFLA_TUN_NUM_QUEUES)]?.number(at: 0, as: UInt32.self) ?? 0))
     }
 }

@@ -148,6 +148,12 @@ public final class Tap: Sendable {
                 advice: "there is an interface of that name which is no TAP (\(kind)): "
                     + "choose another name, or attach it as a port of kind 'interface'")
         }
+        // The kernel would let us share it: each would get half of the flows.
+        guard tun.queues == 0 else {
+            throw SystemError(
+                call: "TUNSETIFF \(options.name)", errno: EBUSY,
+                advice: attachAdvice(EBUSY, options.name))
+        }
         guard tun.isMultiQueue || options.queues == 1 else {
             throw SystemError(
                 call: "TAP \(options.name)", errno: EINVAL,

@@ -53,10 +53,15 @@ struct TapTests {
         #expect(multi.tookOver && multi.queues.count == 1)
         try multi.setPersistent(false)
 
+        let more = try Tap(Tap.Options(name: "tap0", queues: 2, namespace: space.namespace))
+        #expect(more.tookOver && more.queues.count == 2)
+        try more.setPersistent(false)
+
+        try space.inside("ip", "tuntap", "add", "tap2", "mode", "tap")
         let refused = #expect(throws: SystemError.self) {
-            try Tap(Tap.Options(name: "tap0", queues: 2, namespace: space.namespace))
+            try Tap(Tap.Options(name: "tap2", queues: 2, namespace: space.namespace))
         }
-        #expect(refused?.description.contains("ip link delete tap0") == true)
+        #expect(refused?.description.contains("ip link delete tap2") == true)
     }
 
     @Test("Says who stands in the way")
