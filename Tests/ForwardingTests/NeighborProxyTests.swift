@@ -80,6 +80,17 @@ struct NeighborProxyTests {
         #expect(host().egress(a.asks(Station(7).ipv4)) == .flood)
     }
 
+    @Test func ownerBehindTheAskersPortAnswersForHimself() {
+        let host = TestHost()
+        _ = host.egress(b.asks(Station(7).ipv4))
+        _ = host.egress(b.solicits(Station(7).ipv6))
+        #expect(host.neighbor(.v4(b.ipv4)) == b.mac)
+        #expect(host.egress(a.asks(b.ipv4)) == .flood)
+        #expect(host.egress(a.solicits(b.ipv6)) == .flood)
+        #expect(host.reply(host.egress(a.asks(b.ipv4), port: 1)) != nil)
+        #expect(host.reply(host.egress(a.solicits(b.ipv6), port: 1)) != nil)
+    }
+
     @Test func otherNetworksNeighboursAreUnknown() {
         #expect(host().egress(a.asks(b.ipv4), port: 3) == .flood)
     }
