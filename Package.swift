@@ -18,6 +18,8 @@ let package = Package(
         .executable(name: "weftd", targets: ["weftd"]),
         .executable(name: "weft", targets: ["weft"]),
         .executable(name: "weft-bench", targets: ["weft-bench"]),
+        // For bench/micro, which is a package of its own.
+        .library(name: "ForwardingBench", targets: ["CAllocationCount", "ForwardingBench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -53,6 +55,10 @@ let package = Package(
             swiftSettings: language),
         .target(name: "ControlAPI", swiftSettings: language),
         .target(name: "BenchSupport", swiftSettings: language),
+        .target(name: "CAllocationCount"),
+        .target(
+            name: "ForwardingBench", dependencies: ["Forwarding", "TestFrames", "Wire"],
+            swiftSettings: hotPath),
         .target(name: "Lab", dependencies: ["CLinux", "Wire"], swiftSettings: language),
 
         .executableTarget(
@@ -106,6 +112,9 @@ let package = Package(
         .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),
+        .testTarget(
+            name: "ForwardingBenchTests", dependencies: ["CAllocationCount", "ForwardingBench"],
+            swiftSettings: language),
         .testTarget(
             name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "TidyTests", swiftSettings: language),
