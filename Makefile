@@ -29,6 +29,11 @@ bench: ## measure on the emulated VPC and print the results (root, a quiet machi
 	swift build -c release --product weft-bench
 	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench
 
+.PHONY: micro
+micro: ## time forwarding's parts without I/O; fail if one of them allocates
+	cd bench/micro && swift package --disable-sandbox benchmark --no-progress
+	cd bench/micro && swift package --disable-sandbox benchmark thresholds check --no-progress
+
 counters: ## write docs/counters.md and DropHelp.swift from the counters' comments
 	@scripts/counters.sh
 
