@@ -23,8 +23,8 @@ final class Capture {
         #expect(try eventually { process.logTail().contains("listening on") })
     }
 
-    /// Ends the capture and tells what it saw, a line per packet: the fields, as tshark calls them, separated by tabs,
-    /// and within a field by commas, from the outermost header inwards.
+    /// Ends the capture and tells what it saw: of each packet the fields, as tshark calls them.
+    /// Commas part a field's values, from the outermost header inwards.
     func packets(_ fields: String...) throws -> [[Substring]] { try packets(fields) }
 
     /// The same.

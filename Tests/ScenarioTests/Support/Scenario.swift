@@ -40,17 +40,20 @@ final class Scenario {
     }
 
     /// Starts `weftd` on a host, with a changed configuration if the scenario wants one.
+    ///
+    /// - Parameter settingUp: Whether to wait until it is ready and give the devices their
+    ///   addresses.
     @discardableResult
     func start(
-        _ host: Host, arguments: [String] = [],
+        _ host: Host, settingUp: Bool = true,
         _ change: (inout WeftdConfiguration) -> Void = { _ in }
     ) throws -> Weftd {
         var configuration = lab.weftdConfiguration(for: host)
         change(&configuration)
-        let daemon = try lab.startWeftd(
-            on: host, configuration: configuration, arguments: arguments)
+        let daemon = try lab.startWeftd(on: host, configuration: configuration, wait: settingUp)
         daemons.removeAll { $0.host === host }
         daemons.append(daemon)
+        guard settingUp else { return daemon }
         let mtu = try status(host).networks.first?.mtu ?? 1500
         // The daemon sees to its own devices; the far end of a veth is the VM's.
         for vm in host.vms where vm.kind == .veth {
