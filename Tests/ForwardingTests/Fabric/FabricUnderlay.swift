@@ -47,7 +47,8 @@ struct FabricUnderlay {
     /// Time passes; what arrives now, in the order in which it arrives.
     mutating func advance() -> [Datagram] {
         step += 1
-        let due = inFlight.filter { $0.due <= step }.sorted { ($0.due, $0.order) < ($1.due, $1.order) }
+        let due = inFlight.filter { $0.due <= step }
+            .sorted { ($0.due, $0.order) < ($1.due, $1.order) }
         inFlight.removeAll { $0.due <= step }
         return due.map(\.datagram)
     }
