@@ -71,6 +71,7 @@ extension Scenarios {
         ]
 
         private static let probed = [
+            "uso": FeatureStatus(inUse: false, reason: "needs Linux 6.2"),
             "readMultishot": FeatureStatus(inUse: false, reason: "needs Linux 6.7"),
             "udpSegment": FeatureStatus(inUse: true), "udpGRO": FeatureStatus(inUse: true),
             "coalesce": FeatureStatus(inUse: true), "trains": FeatureStatus(inUse: true),
