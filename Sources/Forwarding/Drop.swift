@@ -41,7 +41,7 @@ public enum Drop: UInt8, CaseIterable, Sendable {
     case peerNotInNetwork
     /// The destination is behind another peer: a frame never goes from tunnel to tunnel.
     case splitHorizon
-    /// A peer uses a MAC that is fixed to a port of this host.
+    /// A port or a peer uses a MAC that the configuration fixes to another place.
     case stolenMAC
     /// The underlay marked congestion on a frame that cannot carry the mark (RFC 6040 section 4.2).
     case congestionMarked

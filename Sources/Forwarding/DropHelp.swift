@@ -45,7 +45,7 @@ extension Drop {
             "The destination is behind another peer: a frame never goes from tunnel to "
                 + "tunnel."
         case .stolenMAC:
-            "A peer uses a MAC that is fixed to a port of this host."
+            "A port or a peer uses a MAC that the configuration fixes to another place."
         case .congestionMarked:
             "The underlay marked congestion on a frame that cannot carry the mark (RFC 6040 "
                 + "section 4.2)."

@@ -1,7 +1,7 @@
 // Egress: a frame from a port. What happens to it, in this order:
 //
 //   1. Is the port in use, is the source MAC one that a station can have, may VLAN tags pass?
-//   2. Is the source the port's own? (SourceCheck)
+//   2. Is the source the port's own (SourceCheck), and fixed nowhere else?
 //   3. Learn where the source is. (ForwardingView.learn)
 //   4. Is it an ARP or ND question that is answered here? (NeighborProxy)
 //   5. Group addressed: flood.
@@ -37,10 +37,13 @@ public enum Egress {
         }
 
         let sourceKey = EndpointKey(network: from.pointee.network, mac: source)
+        let known = view.endpoints.lookup(sourceKey)
+        if let known, known.location.isFixed, !known.location.isSamePlace(as: .port(port)) {
+            return .drop(.stolenMAC)
+        }
         if network.pointee.learns {
             view.learn(
-                sourceKey, at: .port(port), known: view.endpoints.lookup(sourceKey),
-                network: network, frame: frame, layout)
+                sourceKey, at: .port(port), known: known, network: network, frame: frame, layout)
         }
         if network.pointee.answersNeighbors,
             let length = NeighborProxy.answer(

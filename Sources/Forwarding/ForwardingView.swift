@@ -46,8 +46,9 @@ extension ForwardingView {
         _ source: EndpointKey, at location: Location, frame: UnsafeMutableRawPointer,
         _ layout: FrameLayout
     ) {
-        let address = NeighborProxy.ownAddress(frame, layout, source: source.mac)
-        let sighting = Sighting(endpoint: source, location: location, address: address)
+        let (address, role) = NeighborProxy.ownAddress(frame, layout, source: source.mac)
+        let sighting = Sighting(
+            endpoint: source, location: location, address: address, role: role)
         if !learning.report(sighting, now: now) { counters.add(.learningOverflows) }
     }
 }

@@ -3,7 +3,7 @@
 //   1. Who sent it: a configured peer? (once per train of datagrams, `Topology.peer(at:)`)
 //   2. Is it VXLAN, do we have its network, does the peer have it? (`admit`)
 //   3. Is the inner source MAC one that a station can have, may VLAN tags pass?
-//   4. Is the source one of our own that does not move?
+//   4. Is the source one that is fixed somewhere else?
 //   5. Did the underlay mark congestion? (ECN)
 //   6. Learn where the source is. (ForwardingView.learn)
 //   7. Group addressed: flood to this host's ports only, never into a tunnel (split horizon).
@@ -53,7 +53,9 @@ public enum Ingress {
         }
         let sourceKey = EndpointKey(network: index, mac: source)
         let known = view.endpoints.lookup(sourceKey)
-        if let known, known.location.isFixed, known.location.isPort { return .drop(.stolenMAC) }
+        if let known, known.location.isFixed, !known.location.isSamePlace(as: .peer(peer)) {
+            return .drop(.stolenMAC)
+        }
         guard ECN.decapsulate(frame, layout, outer: outerTOS) else {
             return .drop(.congestionMarked)
         }

@@ -10,12 +10,21 @@ package struct Sighting: Equatable {
     package var location: Location
     /// The source's own IP address, where the frame told it (ARP, ND); `.any` = not told.
     package var address: IPv6Address
+    /// What it said of itself with it.
+    package var role: NeighborRole
 
-    package init(endpoint: EndpointKey, location: Location, address: IPv6Address) {
+    package init(
+        endpoint: EndpointKey, location: Location, address: IPv6Address,
+        role: NeighborRole = .unknown
+    ) {
         self.endpoint = endpoint
         self.location = location
         self.address = address
+        self.role = role
     }
+
+    /// Place and role in one word.
+    fileprivate var place: UInt64 { UInt64(location.bits) | UInt64(role.rawValue) << 32 }
 }
 
 /// The worker's end and the writer's end of the queue.
@@ -48,7 +57,9 @@ public struct LearningQueue: @unchecked Sendable {
     /// Reports a sighting. False if the queue was full.
     package func report(_ sighting: Sighting, now: UInt32) -> Bool {
         let mark = fingerprint(sighting, now)
-        let cell = Int(truncatingIfNeeded: mark >> 56) % LearningQueue.recentCount
+        // By the source alone: one that is here and there again is reported each time.
+        let source = sighting.endpoint.bits &* 0x9e37_79b9_7f4a_7c15
+        let cell = Int(truncatingIfNeeded: source >> 56) % LearningQueue.recentCount
         if recent[cell] == mark { return true }
         let tail = words[0].load(ordering: .relaxed)
         guard tail &- words[8].load(ordering: .acquiring) < LearningQueue.capacity else {
@@ -56,7 +67,7 @@ public struct LearningQueue: @unchecked Sendable {
         }
         let base = LearningQueue.slotsAt &+ Int(tail % LearningQueue.capacity) &* 4
         words[base].store(sighting.endpoint.bits, ordering: .relaxed)
-        words[base &+ 1].store(UInt64(sighting.location.bits), ordering: .relaxed)
+        words[base &+ 1].store(sighting.place, ordering: .relaxed)
         words[base &+ 2].store(sighting.address.high, ordering: .relaxed)
         words[base &+ 3].store(sighting.address.low, ordering: .relaxed)
         words[0].store(tail &+ 1, ordering: .releasing)
@@ -67,7 +78,7 @@ public struct LearningQueue: @unchecked Sendable {
     /// The same source at the same place with the same address within the same second.
     private func fingerprint(_ sighting: Sighting, _ now: UInt32) -> UInt64 {
         var hash = sighting.endpoint.bits &* 0x9e37_79b9_7f4a_7c15
-        hash = (hash ^ UInt64(sighting.location.bits) << 32 ^ UInt64(now)) &* 0xd6e8_feb8_6659_fd93
+        hash = (hash ^ sighting.place << 28 ^ UInt64(now)) &* 0xd6e8_feb8_6659_fd93
         hash = (hash ^ sighting.address.low ^ sighting.address.high.byteSwapped)
             &* 0xa076_1d64_78bd_642f
         return (hash ^ hash >> 32) | 1
@@ -84,13 +95,14 @@ public struct LearningQueue: @unchecked Sendable {
         let head = words[8].load(ordering: .relaxed)
         guard head != words[0].load(ordering: .acquiring) else { return nil }
         let base = LearningQueue.slotsAt + Int(head % LearningQueue.capacity) * 4
+        let place = words[base + 1].load(ordering: .relaxed)
         let sighting = Sighting(
             endpoint: EndpointKey(bits: words[base].load(ordering: .relaxed)),
-            location: Location(
-                bits: UInt32(truncatingIfNeeded: words[base + 1].load(ordering: .relaxed))),
+            location: Location(bits: UInt32(truncatingIfNeeded: place)),
             address: IPv6Address(
                 high: words[base + 2].load(ordering: .relaxed),
-                low: words[base + 3].load(ordering: .relaxed)))
+                low: words[base + 3].load(ordering: .relaxed)),
+            role: NeighborRole(rawValue: UInt8(truncatingIfNeeded: place >> 32)) ?? .unknown)
         words[8].store(head &+ 1, ordering: .releasing)
         return sighting
     }

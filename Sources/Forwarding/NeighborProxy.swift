@@ -1,9 +1,12 @@
 // NeighborProxy: ARP and ND at the source. A question whose answer is in the neighbour table is
 // answered on the port that asked and is not flooded (RFC 9161 section 3.3). A question about
 // one's own address (gratuitous ARP, duplicate address detection of an address that we think is
-// the asker's) is never answered, or a station would be told that its own address is taken. Nor is
-// one about a station behind the same port: it has heard the question and answers for itself,
-// and a bridge there would take our answer for a sign that it has moved to the port.
+// the asker's) is never answered, or a station would be told that its own address is taken; and
+// who asks whether an address is free is told otherwise only by configuration or by its owner,
+// not by what we remember of a station that may be gone. Nor is a question about a station behind
+// the same port answered: it has heard the question and answers for itself, and a bridge there
+// would take our answer for a sign that it has moved to the port. In the name of a station that
+// has not yet said whether it is an IPv6 router we say nothing.
 
 import Wire
 
@@ -27,13 +30,13 @@ enum NeighborProxy {
     /// The MAC to answer with: nil if nobody has the address, the asker has it, or its owner is
     /// behind the asker's port.
     private static func owner(
-        of address: IPv6Address, _ asker: MACAddress, _ port: UInt16, _ network: UInt16,
-        _ view: borrowing ForwardingView
-    ) -> MACAddress? {
-        guard let owner = view.neighbors.lookup(network: network, address), owner != asker else {
-            return nil
-        }
-        let place = view.endpoints.lookup(EndpointKey(network: network, mac: owner))?.location
+        of address: IPv6Address, _ asker: MACAddress, isProbe: Bool, _ port: UInt16,
+        _ network: UInt16, _ view: borrowing ForwardingView
+    ) -> Neighbor? {
+        guard let owner = view.neighbors.neighbor(network: network, address),
+            owner.mac != asker, owner.isFixed || !isProbe
+        else { return nil }
+        let place = view.endpoints.lookup(EndpointKey(network: network, mac: owner.mac))?.location
         if let place, place.isPort, place.index == port { return nil }
         return owner
     }
@@ -49,7 +52,9 @@ enum NeighborProxy {
         let sender = packet.load32(ARP.senderIP)
         let target = IPv4Address(bits: packet.load32(ARP.targetIP))
         guard sender != target.bits,
-            let owner = owner(of: IPv6Address(mapping: target), source, port, network, view)
+            let owner = owner(
+                of: IPv6Address(mapping: target), source, isProbe: sender == 0, port, network,
+                view)?.mac
         else { return nil }
         source.store(at: frame + Ethernet.destination)
         owner.store(at: frame + Ethernet.source)
@@ -76,7 +81,9 @@ enum NeighborProxy {
         let asker = IPv6Address(at: packet + IPv6.source)
         let target = IPv6Address(at: message + ND.target)
         guard target.mappedIPv4 == nil,
-            let owner = owner(of: target, source, port, network, view)
+            let owner = owner(
+                of: target, source, isProbe: asker == .any, port, network, view),
+            owner.isFixed || owner.role != .unknown
         else { return nil }
         return writeAdvertisement(frame, layout, to: asker, source, target: target, owner)
     }
@@ -85,8 +92,9 @@ enum NeighborProxy {
     /// goes to all nodes, unsolicited.
     private static func writeAdvertisement(
         _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, to asker: IPv6Address,
-        _ askerMAC: MACAddress, target: IPv6Address, _ owner: MACAddress
+        _ askerMAC: MACAddress, target: IPv6Address, _ neighbor: Neighbor
     ) -> Int {
+        let owner = neighbor.mac
         let packet = frame + Int(layout.networkOffset)
         let message = packet + IPv6.headerLength
         let messageLength = ND.messageLength + ND.linkLayerOptionLength
@@ -103,7 +111,8 @@ enum NeighborProxy {
         (isUnspecified ? allNodes : asker).store(at: packet + IPv6.destination)
         message.store8(ND.advertisement, ND.type)
         message.store8(0, ND.code)
-        message.store32(ND.override | (isUnspecified ? 0 : ND.solicited), ND.flags)
+        let router = neighbor.role == .router ? ND.router : 0
+        message.store32(ND.override | router | (isUnspecified ? 0 : ND.solicited), ND.flags)
         target.store(at: message + ND.target)
         message.store8(ND.targetLinkLayer, ND.messageLength)
         message.store8(1, ND.messageLength + 1)
@@ -112,30 +121,38 @@ enum NeighborProxy {
         return Int(layout.networkOffset) + IPv6.headerLength + messageLength
     }
 
-    /// The IP address that an ARP or ND frame says is its source's own; `.any` if it says none.
+    /// The IP address that an ARP or ND frame says is its source's own; `.any` if it says none. An
+    /// advertisement tells the role with it.
     static func ownAddress(
         _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, source: MACAddress
-    ) -> IPv6Address {
+    ) -> (IPv6Address, NeighborRole) {
         let packet = frame + Int(layout.networkOffset)
         if layout.network == .arp {
             let sender = IPv4Address(bits: packet.load32(ARP.senderIP))
             guard ARP.isIPv4OverEthernet(packet), sender != .any,
                 MACAddress(at: packet + ARP.senderMAC) == source
-            else { return .any }
-            return IPv6Address(mapping: sender)
+            else { return (.any, .unknown) }
+            return (IPv6Address(mapping: sender), .unknown)
         }
         let message = frame + Int(layout.transportOffset)
         guard layout.transport == .icmpv6, layout.network == .ipv6, !layout.isFragment,
             packet.load8(IPv6.hopLimit) == 255,
             layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength
-        else { return .any }
-        let address: IPv6Address =
-            switch message.load8(ND.type) {
-            case ND.solicitation: IPv6Address(at: packet + IPv6.source)
-            case ND.advertisement: IPv6Address(at: message + ND.target)
-            default: .any
-            }
+        else { return (.any, .unknown) }
+        let sender = IPv6Address(at: packet + IPv6.source)
+        let address: IPv6Address
+        var role = NeighborRole.unknown
+        switch message.load8(ND.type) {
+        case ND.solicitation:
+            address = sender
+        // RFC 4861 section 4.4: an advertisement comes from an address.
+        case ND.advertisement where sender != .any:
+            address = IPv6Address(at: message + ND.target)
+            role = message.load32(ND.flags) & ND.router != 0 ? .router : .host
+        default:
+            return (.any, .unknown)
+        }
         // ::ffff:0:0/96 is how the table writes IPv4 addresses, of which ND says nothing.
-        return address.mappedIPv4 == nil ? address : .any
+        return address.mappedIPv4 == nil ? (address, role) : (.any, .unknown)
     }
 }

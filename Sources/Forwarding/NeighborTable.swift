@@ -25,6 +25,42 @@ package struct NeighborKey: Hashable, Sendable {
     }
 }
 
+/// What a neighbour said of itself: the R flag of its advertisements (RFC 4861 section 4.4). An
+/// answer in its name must repeat it, for who was told that a router is none drops its routes.
+package enum NeighborRole: UInt8, Sendable {
+    case unknown, host, router
+}
+
+/// Who has an address.
+package struct Neighbor: Equatable, Sendable {
+    package var mac: MACAddress
+    /// Set by configuration.
+    package var isFixed: Bool
+    package var role: NeighborRole
+
+    /// The word in the table: MAC in the low 48 bits, then the role, then flags.
+    @inline(__always)
+    var bits: UInt64 {
+        mac.bits | UInt64(role.rawValue) << 48 | NeighborTable.presentBit
+            | (isFixed ? NeighborTable.fixedBit : 0)
+    }
+
+    package init(mac: MACAddress, isFixed: Bool = false, role: NeighborRole = .unknown) {
+        self.mac = mac
+        self.isFixed = isFixed
+        self.role = role
+    }
+
+    /// Nil if nobody has it.
+    @inline(__always)
+    init?(bits: UInt64) {
+        guard bits & NeighborTable.presentBit != 0 else { return nil }
+        mac = MACAddress(bits: bits)
+        isFixed = bits & NeighborTable.fixedBit != 0
+        role = NeighborRole(rawValue: UInt8(truncatingIfNeeded: bits >> 48) & 3) ?? .unknown
+    }
+}
+
 /// What a worker reads during one turn. Valid until the worker's next quiescent point.
 @frozen
 public struct NeighborView {
@@ -67,10 +103,15 @@ public struct NeighborView {
     /// The MAC that owns an address in a network, nil if unknown.
     @inline(__always)
     package func lookup(network: UInt16, _ address: IPv6Address) -> MACAddress? {
+        neighbor(network: network, address)?.mac
+    }
+
+    /// Who owns an address in a network, nil if unknown.
+    @inline(__always)
+    func neighbor(network: UInt16, _ address: IPv6Address) -> Neighbor? {
         let (slot, found) = slot(address.high, address.low, UInt64(network) &+ 1)
         guard found else { return nil }
-        let value = words[slot &* 4 &+ 3].load(ordering: .acquiring)
-        return value & NeighborTable.presentBit != 0 ? MACAddress(bits: value) : nil
+        return Neighbor(bits: words[slot &* 4 &+ 3].load(ordering: .acquiring))
     }
 }
 
@@ -106,18 +147,17 @@ public final class NeighborTable: @unchecked Sendable {
         Self.view(of: published.load(ordering: .sequentiallyConsistent))
     }
 
-    /// The MAC of an address and whether configuration fixed it.
-    package func get(_ key: NeighborKey) -> (mac: MACAddress, fixed: Bool)? {
-        let view = view
-        let (slot, found) = view.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
-        guard found else { return nil }
-        let value = view.words[slot * 4 + 3].load(ordering: .relaxed)
-        guard value & Self.presentBit != 0 else { return nil }
-        return (MACAddress(bits: value), value & Self.fixedBit != 0)
+    /// Who has an address.
+    package func get(_ key: NeighborKey) -> Neighbor? {
+        view.neighbor(network: key.network, key.address)
     }
 
     package func set(_ key: NeighborKey, _ mac: MACAddress, fixed: Bool = false) {
-        let value = mac.bits | Self.presentBit | (fixed ? Self.fixedBit : 0)
+        set(key, Neighbor(mac: mac, isFixed: fixed))
+    }
+
+    package func set(_ key: NeighborKey, _ neighbor: Neighbor) {
+        let value = neighbor.bits
         let view = view
         let (slot, found) = view.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
         if found {
@@ -127,7 +167,7 @@ public final class NeighborTable: @unchecked Sendable {
         }
         guard (used + 1) * 4 <= capacity * 3 else {
             rebuild()
-            return set(key, mac, fixed: fixed)
+            return set(key, neighbor)
         }
         Self.fill(view, slot, key, value)
         used += 1
@@ -148,17 +188,21 @@ public final class NeighborTable: @unchecked Sendable {
 
     /// Every neighbour, in no order.
     package func forEach(_ body: (NeighborKey, MACAddress, _ fixed: Bool) -> Void) {
+        forEachNeighbor { body($0, $1.mac, $1.isFixed) }
+    }
+
+    private func forEachNeighbor(_ body: (NeighborKey, Neighbor) -> Void) {
         let words = view.words
         for slot in 0..<capacity {
             let tag = words[slot * 4 + 2].load(ordering: .relaxed)
             let value = words[slot * 4 + 3].load(ordering: .relaxed)
-            guard tag != 0, value & Self.presentBit != 0 else { continue }
+            guard tag != 0, let neighbor = Neighbor(bits: value) else { continue }
             let address = IPv6Address(
                 high: words[slot * 4].load(ordering: .relaxed),
                 low: words[slot * 4 + 1].load(ordering: .relaxed))
             body(
                 NeighborKey(network: UInt16(truncatingIfNeeded: tag - 1), mapped: address),
-                MACAddress(bits: value), value & Self.fixedBit != 0)
+                neighbor)
         }
     }
 
@@ -168,9 +212,9 @@ public final class NeighborTable: @unchecked Sendable {
         while size * 3 < (count + 1) * 8 { size *= 2 }
         let new = Self.allocate(capacity: size, seed: seed)
         let to = Self.view(of: new)
-        forEach { key, mac, fixed in
+        forEachNeighbor { key, neighbor in
             let (slot, _) = to.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
-            Self.fill(to, slot, key, mac.bits | Self.presentBit | (fixed ? Self.fixedBit : 0))
+            Self.fill(to, slot, key, neighbor.bits)
         }
         capacity = size
         used = count

@@ -37,11 +37,19 @@ enum SourceCheck {
             case .arp: allowsARP(packet, port, topology)
             case .ipv4: allowsIPv4(frame, packet, layout, port, topology)
             case .ipv6: allowsIPv6(frame, packet, layout, source, port, topology)
-            // A broken IP header cannot be judged and must not carry an address past the check.
-            case .other: layout.etherType != .ipv4 && layout.etherType != .ipv6
-                && layout.etherType != .arp
+            case .other: allowsOther(layout.etherType)
             }
         return allowed ? nil : .spoofedIP
+    }
+
+    /// What cannot be judged must not carry an address past the check: a broken IP header, a
+    /// third VLAN tag or one of another type, and IEEE 802.3 frames (a length and not a type),
+    /// in which SNAP carries IP.
+    private static func allowsOther(_ type: EtherType) -> Bool {
+        switch type.rawValue {
+        case ..<0x600, 0x8100, 0x88a8, 0x9100, 0x9200: false
+        default: type != .ipv4 && type != .ipv6 && type != .arp
+        }
     }
 
     private static func owns(
@@ -79,21 +87,52 @@ enum SourceCheck {
     ) -> Bool {
         let own = IPv6Address(linkLocalOf: mac)
         let source = IPv6Address(at: packet + IPv6.source)
-        if source == .any {
-            let isListenerReport = layout.transport == .none && isHopByHop(packet)
-            guard layout.transport == .icmpv6 || isListenerReport else { return false }
-        } else {
-            guard source == own || ownsIPv6(source, port, topology) else { return false }
+        guard layout.transport == .icmpv6 else {
+            return source == own || ownsIPv6(source, port, topology)
         }
-        // An advertisement claims its target (RFC 4861 section 4.4), whoever the source is.
-        guard layout.transport == .icmpv6 else { return true }
         let message = UnsafeRawPointer(frame) + Int(layout.transportOffset)
+        let length = layout.packetEnd - Int(layout.transportOffset)
+        guard ownLinkLayer(message, length, mac) else { return false }
+        if source == .any { return isAllowedUnspecified(message.load8(ND.type)) }
+        guard source == own || ownsIPv6(source, port, topology) else { return false }
+        // An advertisement claims its target (RFC 4861 section 4.4), whoever the source is.
         guard message.load8(ND.type) == ND.advertisement else { return true }
-        guard layout.packetEnd - Int(layout.transportOffset) >= ND.messageLength else {
-            return false
-        }
+        guard length >= ND.messageLength else { return false }
         let target = IPv6Address(at: message + ND.target)
         return target == own || ownsIPv6(target, port, topology)
+    }
+
+    /// What a station says before it has an address: questions of ND, reports of listeners.
+    private static func isAllowedUnspecified(_ type: UInt8) -> Bool {
+        switch type {
+        case ND.solicitation, ND.routerSolicitation, ND.listenerReport, ND.listenerDone,
+            ND.listenerReportV2: true
+        default: false
+        }
+    }
+
+    /// Whether every link-layer address option of an ND message is the sender's own MAC (RFC 4861
+    /// section 4.6.1): it is what the receiver believes.
+    private static func ownLinkLayer(
+        _ message: UnsafeRawPointer, _ length: Int, _ mac: MACAddress
+    ) -> Bool {
+        var offset: Int
+        switch message.load8(ND.type) {
+        case ND.solicitation, ND.advertisement: offset = ND.messageLength
+        case ND.routerSolicitation: offset = 8
+        case ND.routerAdvertisement: offset = 16
+        default: return true
+        }
+        while offset + ND.linkLayerOptionLength <= length {
+            let type = message.load8(offset)
+            let units = Int(message.load8(offset + 1))
+            // Section 4.6: an option without length makes the message invalid.
+            guard units > 0 else { return false }
+            let isLinkLayer = type == ND.sourceLinkLayer || type == ND.targetLinkLayer
+            if isLinkLayer, MACAddress(at: message + offset + 2) != mac { return false }
+            offset += units * 8
+        }
+        return true
     }
 
     /// IPv4 addresses stand in the table as ::ffff:0:0/96, which nobody has in IPv6.
@@ -101,11 +140,5 @@ enum SourceCheck {
         _ address: IPv6Address, _ port: UnsafePointer<PortEntry>, _ topology: Topology
     ) -> Bool {
         address.mappedIPv4 == nil && owns(address, port, topology)
-    }
-
-    /// Multicast listener reports from :: have a hop-by-hop header (RFC 3810 section 5), before
-    /// which a cut-off frame may show no ICMPv6.
-    private static func isHopByHop(_ packet: UnsafeRawPointer) -> Bool {
-        packet.load8(IPv6.nextHeader) == IPv6.Extension.hopByHop
     }
 }

@@ -13,6 +13,8 @@ package final class TableKeeper {
     private var ageing: [UInt32] = []
     /// Where the next piece of ageing begins.
     private var cursor = 0
+    /// Learned endpoints of each network.
+    private var learned: [UInt16: Int] = [:]
     /// Endpoints that the table takes at most; learning stops there, forwarding does not.
     private let endpointLimit: Int
 
@@ -49,7 +51,9 @@ package final class TableKeeper {
     package func fix(network: UInt16, mac: MACAddress, addresses: [IPAddress], at place: Location) {
         let fixed = place.isPort ? Location.port(place.index, fixed: true)
             : Location.peer(place.index, fixed: true)
-        endpoints.set(EndpointKey(network: network, mac: mac), fixed, seen: 0)
+        let key = EndpointKey(network: network, mac: mac)
+        if let known = endpoints.view.lookup(key), !known.location.isFixed { remove(key) }
+        endpoints.set(key, fixed, seen: 0)
         for address in addresses {
             neighbors.set(NeighborKey(network: network, address: address), mac, fixed: true)
         }
@@ -72,8 +76,9 @@ package final class TableKeeper {
             } else if !known.location.isSamePlace(as: sighting.location) {
                 return
             }
-        } else if endpoints.count < endpointLimit {
+        } else if hasRoom(in: key.network) {
             endpoints.set(key, sighting.location, seen: now)
+            learned[key.network, default: 0] += 1
         } else {
             refused += 1
             return
@@ -84,12 +89,27 @@ package final class TableKeeper {
     private func learnNeighbor(_ sighting: Sighting) {
         guard sighting.address != .any, !sighting.address.isMulticast else { return }
         let key = NeighborKey(network: sighting.endpoint.network, mapped: sighting.address)
+        var neighbor = Neighbor(mac: sighting.endpoint.mac, role: sighting.role)
         if let known = neighbors.get(key) {
-            if known.fixed || known.mac == sighting.endpoint.mac { return }
+            guard known.mac == neighbor.mac || !known.isFixed else { return }
+            neighbor.isFixed = known.isFixed
+            // What it said earlier holds until it says otherwise.
+            if known.mac == neighbor.mac, neighbor.role == .unknown { neighbor.role = known.role }
+            guard neighbor != known else { return }
         } else if neighbors.count >= endpointLimit {
             return
         }
-        neighbors.set(key, sighting.endpoint.mac)
+        neighbors.set(key, neighbor)
+    }
+
+    /// No network may learn more than its share, so that none can keep the others from learning.
+    private func hasRoom(in network: UInt16) -> Bool {
+        endpoints.count < endpointLimit
+            && learned[network, default: 0] < max(1, endpointLimit / max(1, ageing.count))
+    }
+
+    private func remove(_ key: EndpointKey) {
+        if endpoints.remove(key) { learned[key.network, default: 0] -= 1 }
     }
 
     /// Forgets endpoints that were not seen for their network's ageing time, and neighbours whose
@@ -109,7 +129,7 @@ package final class TableKeeper {
             expired.append(key)
         }
         cursor += piece
-        for key in expired { endpoints.remove(key) }
+        for key in expired { remove(key) }
         aged += UInt64(expired.count)
         domain.collect()
     }
@@ -132,6 +152,6 @@ package final class TableKeeper {
         endpoints.forEach { key, location, _ in
             if !location.isFixed, location.isSamePlace(as: place) { gone.append(key) }
         }
-        for key in gone { endpoints.remove(key) }
+        for key in gone { remove(key) }
     }
 }

@@ -88,7 +88,8 @@ public struct FrameLayout: Equatable, Sendable {
         let fragment = packet.load16(IPv4.flagsAndFragment)
         let proto = IPProtocol(packet.load8(IPv4.proto))
         let transport = start &+ headerLength
-        let readable = fragment & IPv4.offsetMask == 0 && fits(proto, end &- transport)
+        let readable =
+            fragment & IPv4.offsetMask == 0 && proto != .icmpv6 && fits(proto, end &- transport)
         return FrameLayout(
             network: .ipv4, tags: tags, etherType: .ipv4, networkOffset: start,
             transportOffset: readable ? transport : 0, transport: readable ? proto : .none,

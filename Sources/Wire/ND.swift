@@ -18,7 +18,16 @@ public enum ND {
     public static let solicitation: UInt8 = 135
     public static let advertisement: UInt8 = 136
 
+    /// Router solicitation and advertisement, RFC 4861 sections 4.1 and 4.2.
+    @inlinable public static var routerSolicitation: UInt8 { 133 }
+    @inlinable public static var routerAdvertisement: UInt8 { 134 }
+    /// Multicast listener messages, RFC 2710 section 3 and RFC 3810 section 5.
+    @inlinable public static var listenerReport: UInt8 { 131 }
+    @inlinable public static var listenerDone: UInt8 { 132 }
+    @inlinable public static var listenerReportV2: UInt8 { 143 }
+
     /// Within the 32 bits of `flags`.
+    @inlinable public static var router: UInt32 { 0x8000_0000 }
     public static let solicited: UInt32 = 0x4000_0000
     public static let override: UInt32 = 0x2000_0000
 

@@ -159,7 +159,8 @@ struct LearningTests {
     }
 
     @Test func fullTableTakesNoMoreAndForwardingGoesOn() {
-        let host = TestHost(endpointLimit: 10)
+        // Ten for each of the two networks.
+        let host = TestHost(endpointLimit: 20)
         for number in 1...20 {
             let station = Station(UInt8(number))
             #expect(host.egress(station.asks(Station(99).ipv4)) == .flood)
@@ -167,6 +168,8 @@ struct LearningTests {
         #expect(host.keeper.endpoints.count == 10)
         #expect(host.keeper.neighbors.count == 10)
         #expect(host.keeper.refused == 10)
+        _ = host.egress(Station(30).asks(Station(99).ipv4), port: 3)
+        #expect(host.location(Station(30).mac, network: 1) == .port(3), "another's share is free")
         #expect(host.egress(Station(1).to(Station(20)).udp(), port: 1) == .flood)
         #expect(host.location(Station(1).mac) == .port(1), "what is known still moves")
         _ = host.egress(Station(2).asks(Station(99).ipv4, from: Station(1).ipv4))

@@ -83,12 +83,48 @@ struct NeighborProxyTests {
     @Test func ownerBehindTheAskersPortAnswersForHimself() {
         let host = TestHost()
         _ = host.egress(b.asks(Station(7).ipv4))
-        _ = host.egress(b.solicits(Station(7).ipv6))
+        _ = host.egress(b.advertises(b.ipv6))
         #expect(host.neighbor(.v4(b.ipv4)) == b.mac)
         #expect(host.egress(a.asks(b.ipv4)) == .flood)
         #expect(host.egress(a.solicits(b.ipv6)) == .flood)
         #expect(host.reply(host.egress(a.asks(b.ipv4), port: 1)) != nil)
         #expect(host.reply(host.egress(a.solicits(b.ipv6), port: 1)) != nil)
+    }
+
+    @Test func probeIsNotAnsweredFromMemory() {
+        let host = TestHost()
+        _ = host.egress(b.asks(Station(7).ipv4), port: 1)
+        _ = host.egress(b.advertises(b.ipv6), port: 1)
+        #expect(host.reply(host.egress(a.asks(b.ipv4))) != nil)
+        #expect(host.reply(host.egress(a.solicits(b.ipv6))) != nil)
+        // The station may be gone, and its address be given to the asker.
+        #expect(host.egress(a.asks(b.ipv4, from: .any)) == .flood)
+        #expect(host.egress(a.solicits(b.ipv6, from: .any)) == .flood)
+    }
+
+    @Test func roleOfALearnedNeighbourMustBeKnown() {
+        let host = TestHost()
+        _ = host.egress(b.solicits(Station(7).ipv6), port: 1)
+        #expect(host.neighbor(.v6(b.ipv6)) == b.mac)
+        #expect(host.egress(a.solicits(b.ipv6)) == .flood)
+        _ = host.egress(b.advertises(b.ipv6), port: 1)
+        #expect(host.reply(host.egress(a.solicits(b.ipv6))).map { $0[58] } == 0x60)
+    }
+
+    @Test func routerStaysARouterInOurAnswers() {
+        let host = host()
+        #expect(host.reply(host.egress(a.solicits(b.ipv6))).map { $0[58] } == 0x60)
+        _ = host.ingress(b.advertises(b.ipv6, flags: 0xe0))
+        #expect(host.reply(host.egress(a.solicits(b.ipv6))).map { $0[58] } == 0xe0)
+        // What it says without the flag later does not count as silence.
+        _ = host.ingress(b.solicits(Station(7).ipv6))
+        #expect(host.reply(host.egress(a.solicits(b.ipv6))).map { $0[58] } == 0xe0)
+    }
+
+    @Test func advertisementFromNoAddressTeachesNothing() {
+        let host = TestHost()
+        _ = host.egress(b.advertises(b.ipv6, from: .any), port: 1)
+        #expect(host.neighbor(.v6(b.ipv6)) == nil)
     }
 
     @Test func otherNetworksNeighboursAreUnknown() {

@@ -22,7 +22,7 @@ struct NeighborTableTests {
     }
 
     func get(_ table: NeighborTable, _ key: NeighborKey) -> Entry? {
-        table.get(key).map { Entry(mac: $0.mac, fixed: $0.fixed) }
+        table.get(key).map { Entry(mac: $0.mac, fixed: $0.isFixed) }
     }
 
     @Test("Random changes", arguments: [3, 50, 2000, 100_000])

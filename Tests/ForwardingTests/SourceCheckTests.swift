@@ -187,7 +187,36 @@ struct SourceCheckTests {
         let builder = me.solicitation(me.ipv6, from: .any)
         let report = hex("3a00 0502 0000 0100 8f00 0000 0000 0000")
         #expect(drop(builder.ip(proto: 0, report)) == nil)
-        #expect(drop(builder.ip(proto: 0, hex("3a00 0502 0000 0100"))) == nil, "cut off")
+        #expect(drop(builder.ip(proto: 0, hex("3a00 0502 0000 0100"))) == .spoofedIP, "cut off")
+    }
+
+    @Test func linkLayerAddressInNDIsTheSendersOwn() {
+        let builder = me.solicitation(other.ipv6)
+        let told = { builder.neighborSolicitation(target: other.ipv6, sourceLinkLayer: $0) }
+        #expect(drop(told(me.mac)) == nil)
+        #expect(drop(told(other.mac)) == .spoofedIP)
+        let asksRouters = builder.icmpv6(type: 133, body: hex("00000000 0101 020000000009"))
+        #expect(drop(asksRouters) == .spoofedIP)
+        // An option that says it has no length ends nothing but the frame.
+        var body: [UInt8] = [0, 0, 0, 0]
+        body += octets(.v6(other.ipv6))
+        body += hex("0e00 000000000000")
+        #expect(drop(builder.icmpv6(type: 135, body: body)) == .spoofedIP)
+    }
+
+    @Test(arguments: [0x0100, 0x8100, 0x88a8, 0x9100, 0x9200] as [UInt16])
+    func whatHidesAnAddressDoesNotPass(_ type: UInt16) {
+        let inner = hex("aaaa 0300 0000 0800") + [UInt8](repeating: 0x45, count: 60)
+        let host = TestHost {
+            $0.networks[0].passesVLAN = true
+            $0.ports[0]?.macs = [me.mac]
+            $0.ports[0]?.addresses = [.v4(me.ipv4)]
+        }
+        // The parse goes through two tags: a third is what it does not see.
+        let tags: [UInt8] = type == 0x8100 || type == 0x88a8 ? hex("8100 0001 8100 0001") : []
+        var frame = me.to(other).ethernet(type: type, inner)
+        frame.insert(contentsOf: tags, at: 12)
+        #expect(host.egress(frame) == .drop(.spoofedIP))
     }
 
     @Test func nothingElseComesFromTheUnspecifiedAddress() {

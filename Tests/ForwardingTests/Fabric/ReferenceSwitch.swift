@@ -56,6 +56,9 @@ struct ReferenceSwitch {
         guard let frame = Frame(frame), frame.isFromAStation, !isForged(frame, ports[port]) else {
             return Outcome()
         }
+        // A station that is fixed elsewhere does not speak from here.
+        let source = Station(network: network, mac: frame.source)
+        if fixedStations.contains(source), places[source] != .port(port) { return Outcome() }
         // Tables are written behind the frames: a frame is judged by what was known before it.
         defer { learn(frame, network, .port(port)) }
         if isAnswered(frame, network, port) { return Outcome(isAnswered: true) }
@@ -126,6 +129,9 @@ struct ReferenceSwitch {
             arp.senderIP != arp.targetIP,
             let owner = owners[Address(network: network, ip: arp.targetIP)]
         else { return false }
+        // Who asks whether an address is free is told otherwise by its owner or configuration.
+        let isFixed = fixedAddresses.contains(Address(network: network, ip: arp.targetIP))
+        if arp.senderIP == 0, !isFixed { return false }
         // Who is behind the asker's port has heard the question and answers for himself.
         return owner != frame.source
             && places[Station(network: network, mac: owner)] != .port(port)

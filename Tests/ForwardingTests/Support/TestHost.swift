@@ -159,6 +159,16 @@ struct Station: Hashable {
             target: target, sourceLinkLayer: sender == .any ? nil : mac)
     }
 
+    /// "I have `target`", to all nodes. `flags`: R 0x80, S 0x40, O 0x20.
+    func advertises(
+        _ target: IPv6Address, from sender: IPv6Address? = nil, flags: UInt8 = 0x20
+    ) -> [UInt8] {
+        var builder = solicitation(target, from: sender)
+        builder.destinationMAC = MACAddress(bits: 0x3333_0000_0001)
+        builder.destination = .v6(IPv6Address(high: 0xff02 << 48, low: 1))
+        return builder.neighborAdvertisement(target: target, flags: flags, targetLinkLayer: mac)
+    }
+
     func solicitation(_ target: IPv6Address, from sender: IPv6Address? = nil) -> FrameBuilder {
         var builder = to6(self)
         builder.destinationMAC = MACAddress(bits: 0x3333_ff00_0000 | target.low & 0xff_ffff)
