@@ -3,6 +3,8 @@
 package struct ProcessorTime: Equatable {
     /// At work: user, nice, system, interrupts and soft interrupts.
     package var busy: UInt64
+    /// The part of `busy` in interrupts and soft interrupts.
+    package var interrupts: UInt64
     /// Ready to work while the hypervisor ran somebody else.
     package var steal: UInt64
 
@@ -14,7 +16,8 @@ package struct ProcessorTime: Equatable {
         // user nice system idle iowait irq softirq steal
         let ticks = line.split(separator: " ").dropFirst().compactMap { UInt64($0) }
         guard ticks.count >= 8 else { return nil }
-        busy = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]
+        interrupts = ticks[5] + ticks[6]
+        busy = ticks[0] + ticks[1] + ticks[2] + interrupts
         steal = ticks[7]
     }
 }

@@ -1,6 +1,6 @@
 /// Finds the highest rate that passes, by trying rates one after another.
 ///
-/// 1. From `start` the rate doubles while it passes, or halves while it fails.
+/// 1. From `start` the rate is multiplied by `step` while it passes, or divided while it fails.
 /// 2. Between the highest that passed and the lowest that failed, the geometric mean is tried
 ///    until the two are within `resolution` of each other.
 ///
@@ -10,6 +10,7 @@ package struct RateSearch {
     private let start: Double
     private let limits: ClosedRange<Double>
     private let resolution: Double
+    private let step: Double
     private let attempts: Int
     private var probesLeft: Int
     private var failuresHere = 0
@@ -19,14 +20,18 @@ package struct RateSearch {
     package private(set) var best: Double?
 
     /// A search within `limits`, of at most `probes` answers.
-    /// - Parameter resolution: how far apart the last two rates may be, as a share: 0.04 is 4 %.
+    /// - Parameters:
+    ///   - start: The first rate; if it is out of `limits`, the nearest within.
+    ///   - resolution: How far apart the last two rates may be, as a share: 0.04 is 4 %.
+    ///   - step: How far apart the first rates are: 2 where nothing is known, less where `start`
+    ///     is near the answer.
     package init(
-        start: Double, limits: ClosedRange<Double>, resolution: Double, attempts: Int = 2,
-        probes: Int = 24
+        start: Double, limits: ClosedRange<Double>, resolution: Double, step: Double = 2,
+        attempts: Int = 2, probes: Int = 24
     ) {
-        precondition(limits.contains(start) && limits.lowerBound > 0 && resolution > 0)
-        precondition(attempts > 0)
-        self.start = start
+        precondition(limits.lowerBound > 0 && resolution > 0 && attempts > 0 && step > 1)
+        self.start = min(max(start, limits.lowerBound), limits.upperBound)
+        self.step = step
         self.limits = limits
         self.resolution = resolution
         self.attempts = attempts
@@ -40,9 +45,9 @@ package struct RateSearch {
         case (nil, nil):
             return start
         case (let passed?, nil):
-            return passed < limits.upperBound ? min(passed * 2, limits.upperBound) : nil
+            return passed < limits.upperBound ? min(passed * step, limits.upperBound) : nil
         case (nil, let failed?):
-            return failed > limits.lowerBound ? max(failed / 2, limits.lowerBound) : nil
+            return failed > limits.lowerBound ? max(failed / step, limits.lowerBound) : nil
         case (let passed?, let failed?):
             return failed / passed > 1 + resolution ? (failed * passed).squareRoot() : nil
         }

@@ -1,3 +1,4 @@
+import BenchSupport
 import Glibc
 import Lab
 import Wire
@@ -31,20 +32,53 @@ struct Station {
     }
 }
 
-/// Two stations and what is between them.
+/// Stations and what is between them.
 struct Bed {
-    /// What VXLAN over IPv4 leaves of 1500.
-    static let overlayMTU = 1450
-
+    /// The sender, then those that it sends to.
     let stations: [Station]
-    /// The daemons whose processor time is looked at.
+    /// Where the overlay's packets, or without one the stations' own, are on the wire: `eth0` of
+    /// the first two hosts.
+    let hosts: [NetworkNamespace]
+    /// The processes of the system whose processor time is looked at.
     let daemons: [Int32]
     let expectedMTU: Int
+    /// Whether the stations are on one host, so that nothing crosses the wire.
+    let isShared: Bool
 
     var source: Station { stations[0] }
     var destination: Station { stations[1] }
 
-    /// Lets both ends, and the overlay, find out who is where. Throws if frames do not pass, or if
+    /// A stage's stations, as the lab's hosts or VMs are them.
+    init(_ stations: [Station], in lab: Lab, stage: Scenario.Stage, overhead: Int, daemons: [Int32])
+    {
+        self.stations = stations
+        hosts = lab.hosts.map(\.namespace)
+        self.daemons = daemons
+        expectedMTU = stage.mtu - overhead
+        isShared = stage.isShared
+    }
+
+    /// Runs `body`, and says what it took of the machine and of the wire.
+    func measure<Result>(_ body: () throws -> Result) throws -> (result: Result, cost: Cost) {
+        // Outside of what is timed: reading the counter is a process of its own.
+        let before = try packetsOnWire()
+        let (result, usage) = try Usage.measure(daemons: daemons, body)
+        let packets = try packetsOnWire() - before
+        return (result, Cost(usage: usage, megapackets: isShared ? nil : Double(packets) / 1e6))
+    }
+
+    /// What the first host's `eth0` has sent and received. Superframes are cut before it: these
+    /// are packets of the wire's size.
+    private func packetsOnWire() throws -> Int {
+        let statistics = "/sys/class/net/eth0/statistics"
+        let text = try Command(["cat", "\(statistics)/tx_packets", "\(statistics)/rx_packets"])
+            .inside(hosts[0]).check()
+        let numbers = text.split(separator: "\n").compactMap { Int($0) }
+        guard numbers.count == 2 else { throw BenchError("eth0 counts '\(text)'") }
+        return numbers[0] + numbers[1]
+    }
+
+    /// Lets all ends, and the overlay, find out who is where. Throws if frames do not pass, or if
     /// the ends' MTU is not what the comparison rests on.
     func waitUntilReachable() throws {
         for station in stations {
@@ -54,6 +88,10 @@ struct Bed {
                 throw BenchError("\(station.name) has MTU \(mtu), not \(expectedMTU)")
             }
         }
+        for station in stations.dropFirst() { try waitUntilReachable(station) }
+    }
+
+    private func waitUntilReachable(_ destination: Station) throws {
         for _ in 0..<5 {
             let ping = Command.ping(destination.address, count: 2, interval: 0.1, patience: 1)
             if try ping.inside(source.namespace).run().succeeded { return }

@@ -102,41 +102,33 @@ private struct UDPSocket: ~Copyable {
     /// What a question and its answer are: a sequence number, the rest zeros.
     private static let messageLength = 16
 
-    private let descriptor: Int32
+    private let socket: InternetSocket
 
     init() throws {
-        descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw BenchError.system("socket") }
-        var patience = timeval(tv_sec: 0, tv_usec: 200_000)
-        setsockopt(
-            descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience,
-            socklen_t(MemoryLayout<timeval>.size))
+        let socket = try InternetSocket(SOCK_DGRAM)
+        try socket.setPatience(milliseconds: 200)
+        self.socket = socket
     }
 
-    deinit { close(descriptor) }
-
-    func bind(port: UInt16) throws {
-        let failed = Self.withAddress(IPv4Address.any, port) { Glibc.bind(descriptor, $0, $1) }
-        guard failed == 0 else { throw BenchError.system("bind to port \(port)") }
-    }
+    func bind(port: UInt16) throws { try socket.bind(port: port) }
 
     func connect(to address: IPv4Address, port: UInt16) throws {
-        let failed = Self.withAddress(address, port) { Glibc.connect(descriptor, $0, $1) }
-        guard failed == 0 else { throw BenchError.system("connect to \(address)") }
+        try socket.connect(to: address, port: port)
     }
 
     /// Sends a question and waits for its answer; whether that came in time. Late answers to
     /// earlier questions are passed over.
     func ask(_ sequence: UInt64) -> Bool {
         var message: (UInt64, UInt64) = (sequence, 0)
-        guard send(descriptor, &message, Self.messageLength, 0) == Self.messageLength else {
+        guard send(socket.descriptor, &message, Self.messageLength, 0) == Self.messageLength else {
             // What was said about an earlier one, for example that nobody listens.
             usleep(1000)
             return false
         }
         // As many late answers as there can be: one per earlier question.
         for _ in 0..<sequence {
-            guard recv(descriptor, &message, Self.messageLength, 0) == Self.messageLength else {
+            guard recv(socket.descriptor, &message, Self.messageLength, 0) == Self.messageLength
+            else {
                 return false
             }
             if message.0 == sequence { return true }
@@ -152,23 +144,8 @@ private struct UDPSocket: ~Copyable {
         withUnsafeMutablePointer(to: &sender) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { sender in
                 let count = recvfrom(
-                    descriptor, &message, Self.messageLength, 0, sender, &length)
-                if count > 0 { sendto(descriptor, &message, count, 0, sender, length) }
-            }
-        }
-    }
-
-    private static func withAddress(
-        _ address: IPv4Address, _ port: UInt16,
-        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_port = port.bigEndian
-        name.sin_addr.s_addr = address.bits.bigEndian
-        return withUnsafePointer(to: &name) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                    socket.descriptor, &message, Self.messageLength, 0, sender, &length)
+                if count > 0 { sendto(socket.descriptor, &message, count, 0, sender, length) }
             }
         }
     }

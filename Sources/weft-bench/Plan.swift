@@ -1,8 +1,9 @@
+import BenchSupport
 import Glibc
 import Lab
 
 /// What is to be measured.
-struct Plan: Codable {
+struct Plan {
     var scenarios: [Scenario]
     var systems: [System]
     var rounds: Int
@@ -13,106 +14,140 @@ struct Plan: Codable {
     var labName: String
 }
 
-/// What was measured.
-struct Run: Codable {
-    var plan: Plan
-    var machine = Machine()
-    var measurements: [Measurement] = []
-    var failures: [String] = []
-}
-
-/// One system's turn in one round of a scenario.
-struct Measurement: Codable {
+/// One system's turn in a round of a scenario.
+private struct Turn {
     var scenario: Scenario
-    var system: System
     var round: Int
-    /// By the names of the scenario's figures.
-    var figures: [String: Double]
-    /// How much work the usage was for, in the scenario's unit of work.
-    var work: Double
-    var usage: Usage
+    var system: System
 }
 
 extension Plan {
     /// Rounds in which the systems take turns, so that what changes on the machine in the course
     /// of minutes meets them all; each turn in a lab of its own, so that nothing is handed on.
-    func carryOut(_ progress: (String) -> Void) throws -> Run {
+    func carryOut(_ progress: (String) -> Void) throws -> ResultFile {
         guard geteuid() == 0 else { throw LabError.notRoot }
         switch idle {
         case .sleep:
             return try takeTurns(progress)
         case .poll:
             let hold = try IdleHold()
-            let run = try takeTurns(progress)
+            let result = try takeTurns(progress)
             _ = consume hold
-            return run
+            return result
         }
     }
 
-    private func takeTurns(_ progress: (String) -> Void) throws -> Run {
-        var run = Run(plan: self)
-        progress("\(run.machine), idle CPUs \(idle.rawValue)")
+    private func takeTurns(_ progress: (String) -> Void) throws -> ResultFile {
+        var file = ResultFile(
+            date: currentDate(), commit: currentCommit(), machine: .current(),
+            method: .init(rounds: rounds, seconds: seconds, idle: idle.rawValue))
+        progress("\(file.machine.summary), idle CPUs \(idle.rawValue), revision \(file.commit)")
+        for system in systems {
+            guard let obstacle = system.obstacle else { continue }
+            file.skipped.append("\(system.rawValue): \(obstacle)")
+            progress("SKIPPED \(system.rawValue): \(obstacle)")
+        }
+        let present = systems.filter { $0.obstacle == nil }
+        let turns = self.turns(of: present)
+        var measured: [Scenario: [Measurement]] = [:]
+        var remaining = Remaining(scenarios: turns.map(\.scenario))
+        for turn in turns {
+            let start = ContinuousClock.now
+            let title = "\(turn.scenario.rawValue) \(turn.round)/\(rounds) \(turn.system.rawValue)"
+            do {
+                let before = measured[turn.scenario]?.last { $0.system == turn.system.rawValue }
+                let measurement = try take(turn, after: before)
+                measured[turn.scenario, default: []].append(measurement)
+                progress("\(remaining.prefix) \(title): \(measurement.summary(of: turn.scenario))")
+            } catch LabError.interrupted {
+                throw LabError.interrupted
+            } catch {
+                // The other turns are still worth having.
+                file.failures.append("\(title): \(error)")
+                progress("\(remaining.prefix) \(title): FAILED: \(error)")
+            }
+            remaining.finish(turn.scenario, after: ContinuousClock.now - start)
+        }
         for scenario in scenarios {
-            for round in 1...rounds {
-                for system in systems {
-                    let turn = "\(scenario.rawValue) round \(round)/\(rounds) \(system.rawValue)"
-                    do {
-                        let measured = try measure(scenario, system, round: round)
-                        run.measurements.append(measured)
-                        progress("\(turn): \(measured.summary)")
-                    } catch LabError.interrupted {
-                        throw LabError.interrupted
-                    } catch {
-                        // The other turns are still worth having.
-                        run.failures.append("\(turn): \(error)")
-                        progress("\(turn): FAILED: \(error)")
-                    }
+            file.add(
+                measured[scenario] ?? [], scenario: scenario.rawValue, figures: scenario.figures,
+                systems: present.map(\.rawValue))
+        }
+        return file
+    }
+
+    private func turns(of systems: [System]) -> [Turn] {
+        scenarios.flatMap { scenario in
+            (1...rounds).flatMap { round in
+                systems.filter(scenario.applies).map {
+                    Turn(scenario: scenario, round: round, system: $0)
                 }
             }
         }
-        return run
     }
 
-    private func measure(_ scenario: Scenario, _ system: System, round: Int) throws -> Measurement {
-        // nic and MTU 1500: what results are quoted on.
-        try Lab.with(name: labName, options: LabOptions(mtu: 1500, profile: .nic, wiring: .direct)) { lab in
-            let bed = try system.build(in: lab)
+    private func take(_ turn: Turn, after before: Measurement?) throws -> Measurement {
+        let stage = turn.scenario.stage
+        // nic: what results are quoted on.
+        let options = LabOptions(mtu: stage.mtu, profile: .nic, wiring: stage.wiring)
+        return try Lab.with(name: labName, options: options) { lab in
+            let bed = try turn.system.build(in: lab, stage: stage)
             try bed.waitUntilReachable()
-            let result =
-                switch scenario {
-                case .tcp: try bed.measureTCP(seconds: seconds)
-                case .packets: try bed.measurePackets(seconds: seconds)
-                case .roundTrip: try bed.measureRoundTrip(seconds: seconds)
-                }
+            let result = try bed.play(turn.scenario, seconds: seconds, after: before)
             return Measurement(
-                scenario: scenario, system: system, round: round, figures: result.figures,
-                work: result.work, usage: result.usage)
+                scenario: turn.scenario.rawValue, system: turn.system.rawValue, round: turn.round,
+                figures: result.figures, gigabits: result.gigabits,
+                megapackets: result.cost.megapackets, usage: result.cost.usage)
         }
     }
 }
 
-/// The machine that the figures are of.
-struct Machine: Codable, CustomStringConvertible {
-    var cpus = sysconf(Int32(_SC_NPROCESSORS_ONLN))
-    var kernel: String = {
-        var name = utsname()
-        uname(&name)
-        return withUnsafeBytes(of: &name.release) { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+extension Bed {
+    /// - Parameter before: What the system's turn in the round before gave.
+    fileprivate func play(
+        _ scenario: Scenario, seconds: Int, after before: Measurement?
+    ) throws -> ScenarioResult {
+        let rate = before?.figures["rate"].map { $0 * 1000 }
+        return switch scenario {
+        case .tcp, .tcpJumbo, .local: try measureTCP(seconds: seconds)
+        case .tcpFour: try measureTCP(seconds: seconds, streams: 4)
+        case .tcpBothWays: try measureTCP(seconds: seconds, bothWays: true)
+        case .datagrams: try measureDatagrams(seconds: seconds)
+        case .datagramsUSO: try measureDatagramsUSO(seconds: seconds)
+        case .packets: try measurePackets(seconds: seconds, hint: rate)
+        case .roundTrip: try measureRoundTrip(seconds: seconds)
+        case .connections: try measureConnections(seconds: seconds)
+        case .flood: try measureFlood(seconds: seconds, hint: rate)
+        case .entropy: try measureEntropy()
         }
-    }()
-    var model: String = {
-        let text = (try? readText("/proc/cpuinfo")) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
-        return line?.split(separator: ":").last.map { String($0.drop { $0 == " " }) } ?? "unknown"
-    }()
-    #if DEBUG
-    var build = "debug: not for quoting"
-    #else
-    var build = "release"
-    #endif
+    }
+}
 
-    var description: String {
-        "\(cpus) CPUs (\(model)), Linux \(kernel), weft-bench built for \(build)"
+/// How much is left to do, from what turns took so far.
+private struct Remaining {
+    private let total: Int
+    private var counts: [Scenario: Int]
+    private var durations: [Scenario: [Duration]] = [:]
+
+    init(scenarios: [Scenario]) {
+        total = scenarios.count
+        counts = Dictionary(grouping: scenarios, by: \.self).mapValues(\.count)
+    }
+
+    mutating func finish(_ scenario: Scenario, after duration: Duration) {
+        counts[scenario, default: 1] -= 1
+        durations[scenario, default: []].append(duration)
+    }
+
+    /// The turn's number, and the time to the end: scenarios not begun count as the mean turn.
+    var prefix: String {
+        let done = durations.values.flatMap { $0 }
+        guard !done.isEmpty else { return "[1/\(total)]" }
+        let mean = { (values: [Duration]) in values.reduce(.zero, +) / values.count }
+        let left = counts.reduce(Duration.zero) { sum, entry in
+            sum + mean(durations[entry.key] ?? done) * entry.value
+        }
+        let minutes = Int((Double(left.components.seconds) / 60).rounded(.up))
+        return "[\(done.count + 1)/\(total), \(minutes) min left]"
     }
 }

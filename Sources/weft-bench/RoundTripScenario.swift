@@ -12,16 +12,15 @@ extension Bed {
             Self.program, "ping-pong", "\(destination.address)", "--port", port,
             "--seconds", "\(seconds)",
         ]
-        let (report, usage) = try Usage.measure(daemons: daemons) {
+        let (report, cost) = try measure {
             let output = try Command(client, timeout: .seconds(seconds + 10))
                 .inside(source.namespace).check()
             return try JSONDecoder().decode(PingPongReport.self, from: Data(output.utf8))
         }
         return ScenarioResult(
             figures: [
-                "p50 us": report.p50, "p99 us": report.p99, "p99.9 us": report.p999,
-                "max us": report.max, "lost": Double(report.lost),
-            ],
-            work: Double(report.roundTrips) / 1e6, usage: usage)
+                "p50": report.p50, "p99": report.p99, "p99.9": report.p999, "max": report.max,
+                "round-trips": Double(report.roundTrips), "lost": Double(report.lost),
+            ], gigabits: nil, cost: cost)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchSupport
 import FoundationEssentials
 import Glibc
 import Lab
@@ -18,29 +19,42 @@ struct RunCommand: ParsableCommand {
             measurement came about. bench/README.md says what is measured and how to read it.
             """)
 
-    @Option(name: .customLong("scenario"), help: "A scenario; may be given several times.")
-    var scenarios = Scenario.allCases
     @Option(
-        help: "Systems to take turns, separated by commas: \(System.names(System.allCases)).",
+        name: .customLong("scenario"),
+        help: "A scenario; may be given several times (default: all; with --quick some).")
+    var scenarios: [Scenario] = []
+    @Option(
+        help: """
+            Systems to take turns, separated by commas: \(System.names(System.allCases)) \
+            (default: all but kernel-nocsum; with --quick also without weft-busypoll).
+            """,
         transform: System.list)
-    var systems: [System] = [.weft, .kernel]
-    @Option(help: "How often each system has its turn (default: 5; with --quick 2).")
+    var systems: [System]?
+    @Option(help: "How often each system has its turn (default: 5; with --quick 3).")
     var rounds: Int?
-    @Option(help: "Seconds of a measurement, 1 to 60 (default: 5; with --quick 2).")
+    @Option(help: "Seconds of a measurement, 1 to 60 (default: 3; with --quick 1).")
     var seconds: Int?
-    @Flag(help: "Fewer and shorter rounds: to see that it works, not to quote.")
+    @Flag(help: "Fewer scenarios, systems and rounds, and shorter: not to quote.")
     var quick = false
     @Option(help: "What CPUs with nothing to do are let do.")
     var idle = IdleMode.poll
-    @Option(help: "Also write every single measurement to this file.")
+    @Option(
+        help: "Write the results here; in a directory, to a file <date>-<commit>.json.",
+        completion: .file())
     var json: String?
     @Option(help: "The name of the lab, which begins the names of its namespaces.")
     var name = "bench"
 
+    private static let quickScenarios: [Scenario] = [.tcp, .tcpJumbo, .packets, .roundTrip]
+
     private var plan: Plan {
-        Plan(
-            scenarios: scenarios, systems: systems, rounds: rounds ?? (quick ? 2 : 5),
-            seconds: seconds ?? (quick ? 2 : 5), idle: idle, labName: name)
+        let allScenarios = quick ? Self.quickScenarios : Scenario.allCases
+        let allSystems: [System] =
+            quick ? [.weft, .kernel, .ovs, .wire] : [.weft, .weftBusyPoll, .kernel, .ovs, .wire]
+        return Plan(
+            scenarios: scenarios.isEmpty ? allScenarios : scenarios,
+            systems: systems ?? allSystems, rounds: rounds ?? (quick ? 3 : 5),
+            seconds: seconds ?? (quick ? 1 : 3), idle: idle, labName: name)
     }
 
     func validate() throws {
@@ -54,9 +68,9 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         Interruption.catchSignals()
-        let run: Run
+        let file: ResultFile
         do {
-            run = try plan.carryOut { progress in
+            file = try plan.carryOut { progress in
                 print(progress)
                 fflush(nil)
             }
@@ -64,13 +78,9 @@ struct RunCommand: ParsableCommand {
             print("interrupted; everything that was made is removed")
             throw ExitCode(130)
         }
-        print(Report(run).text, terminator: "")
-        if let json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            try encoder.encode(run).write(to: URL(filePath: json))
-        }
-        if !run.failures.isEmpty { throw ExitCode.failure }
+        print(Report(file).text, terminator: "")
+        if let json { print("written: \(try file.write(to: json))") }
+        if !file.failures.isEmpty { throw ExitCode.failure }
     }
 }
 

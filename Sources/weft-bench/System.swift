@@ -2,9 +2,9 @@ import Glibc
 import Lab
 import Wire
 
-/// What carries the frames between two VMs on two hosts, or stands in for that.
+/// What carries the frames between VMs, or stands in for that.
 enum System: String, Codable, CaseIterable {
-    /// `weftd` on both hosts, its TAP in the VM's namespace; spins as it does by default.
+    /// `weftd` on each host, its TAP in the VM's namespace; spins as it does by default.
     case weft
     /// The same, an idle worker spinning for 50 us before it sleeps.
     case weftBusyPoll = "weft-busypoll"
@@ -13,73 +13,97 @@ enum System: String, Codable, CaseIterable {
     case kernel
     /// The same with outer UDP checksums off, which is ip-link(8)'s default.
     case kernelNoChecksum = "kernel-nocsum"
+    /// Open vSwitch's userspace datapath with a VXLAN port, the VM on a veth.
+    case ovs
     /// No overlay: from host to host.
     case wire
 
     private static let network = LabNetwork("bench", vni: 100)
+    /// What VXLAN over IPv4 takes of the underlay's MTU.
+    private static let overhead = 50
 
-    /// Two hosts with all that the system needs.
-    func build(in lab: Lab) throws -> Bed {
-        for _ in 0..<2 { try lab.addHost() }
+    /// Why it cannot take part on this machine; nil if it can.
+    var obstacle: String? {
+        guard self == .ovs, let missing = OpenVSwitch.missingProgram else { return nil }
+        return "no \(missing) here: install openvswitch-switch (scripts/install.sh bench)"
+    }
+
+    /// Hosts with all that the system needs.
+    func build(in lab: Lab, stage: Scenario.Stage) throws -> Bed {
+        for _ in 0..<stage.hosts { try lab.addHost() }
+        for host in lab.hosts { try Self.bypassIPTables(on: host.namespace) }
+        if self == .wire {
+            return Bed(
+                lab.hosts.map(Station.init), in: lab, stage: stage, overhead: 0, daemons: [])
+        }
+        let isTAP = self == .weft || self == .weftBusyPoll
+        try addVMs(to: lab, stage: stage, kind: isTAP ? .tap : .veth)
+        let daemons: [Int32]
         switch self {
-        case .weft: return try buildWeft(in: lab, settings: [:])
-        case .weftBusyPoll: return try buildWeft(in: lab, settings: ["busyPoll": "50us"])
-        case .kernel: return try buildKernel(in: lab, checksum: "udpcsum")
-        case .kernelNoChecksum: return try buildKernel(in: lab, checksum: "noudpcsum")
-        case .wire:
-            return Bed(stations: lab.hosts.map(Station.init), daemons: [], expectedMTU: 1500)
+        case .weft: daemons = try startWeft(in: lab, settings: [:])
+        case .weftBusyPoll: daemons = try startWeft(in: lab, settings: ["busyPoll": "50us"])
+        case .kernel: daemons = try addKernelOverlay(to: lab, checksum: "udpcsum")
+        case .kernelNoChecksum: daemons = try addKernelOverlay(to: lab, checksum: "noudpcsum")
+        case .ovs: daemons = try startOpenVSwitch(in: lab)
+        case .wire: daemons = []
+        }
+        return Bed(
+            lab.vms.map(Station.init), in: lab, stage: stage, overhead: Self.overhead,
+            daemons: daemons)
+    }
+
+    private func addVMs(to lab: Lab, stage: Scenario.Stage, kind: VM.Kind) throws {
+        let hosts = stage.isShared ? [lab.hosts[0], lab.hosts[0]] : lab.hosts
+        for (index, host) in hosts.enumerated() {
+            guard let address = VM.Address("10.0.0.\(index + 1)/24") else { continue }
+            let vm = try lab.addVM(
+                "vm\(index)", on: host, network: Self.network, addresses: [address], kind: kind)
+            guard kind == .veth else { continue }
+            let mtu = "\(stage.mtu - Self.overhead)"
+            for (device, place) in [("eth0", vm.namespace), (vm.name, host.namespace)] {
+                try Command(["ip", "link", "set", device, "mtu", mtu]).inside(place).check()
+            }
         }
     }
 
-    private func addVMs(to lab: Lab, kind: VM.Kind) throws {
-        for host in lab.hosts {
-            guard let address = VM.Address("10.0.0.\(host.index + 1)/24") else { continue }
-            try lab.addVM(
-                "vm\(host.index)", on: host, network: Self.network, addresses: [address],
-                kind: kind)
-        }
-    }
-
-    private func buildWeft(in lab: Lab, settings: [String: String]) throws -> Bed {
-        try addVMs(to: lab, kind: .tap)
+    private func startWeft(in lab: Lab, settings: [String: String]) throws -> [Int32] {
         let daemons = try lab.hosts.map { host in
             var configuration = lab.weftdConfiguration(for: host)
             configuration.settings.merge(settings) { _, new in new }
             return try lab.startWeftd(on: host, configuration: configuration, wait: false)
         }
         for daemon in daemons { try daemon.waitUntilReady() }
-        return Bed(
-            stations: lab.vms.map(Station.init), daemons: daemons.map(\.process.pid),
-            expectedMTU: Bed.overlayMTU)
+        return daemons.map(\.process.pid)
     }
 
     /// Everything known beforehand, nothing learned from the tunnel: the kernel at its best.
-    private func buildKernel(in lab: Lab, checksum: String) throws -> Bed {
-        try addVMs(to: lab, kind: .veth)
-        for (host, peer) in [(lab.hosts[0], lab.hosts[1]), (lab.hosts[1], lab.hosts[0])] {
-            let (vm, far) = (host.vms[0], peer.vms[0])
-            let links = """
+    private func addKernelOverlay(to lab: Lab, checksum: String) throws -> [Int32] {
+        for host in lab.hosts {
+            let mtu = lab.options.mtu - Self.overhead
+            var links = """
                 link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0
                 link add vx0 type vxlan id \(Self.network.vni) dstport 4789 \
                 local \(host.address4) dev eth0 nolearning \(checksum)
-                link set vx0 mtu \(Bed.overlayMTU) master br0 up
-                link set \(vm.name) mtu \(Bed.overlayMTU) master br0 up
+                link set vx0 mtu \(mtu) master br0 up
                 link set br0 up
 
                 """
+            for vm in host.vms { links += "link set \(vm.name) master br0 up\n" }
             try Command(["ip", "-batch", "-"], input: links).inside(host.namespace).check()
-            let entries = """
-                fdb append 00:00:00:00:00:00 dev vx0 dst \(peer.address4)
-                fdb append \(far.mac) dev vx0 dst \(peer.address4)
-
-                """
+            var entries = ""
+            for peer in lab.hosts where peer !== host {
+                let macs = ["00:00:00:00:00:00"] + peer.vms.map { "\($0.mac)" }
+                entries += macs.map { "fdb append \($0) dev vx0 dst \(peer.address4)\n" }.joined()
+            }
             try Command(["bridge", "-batch", "-"], input: entries).inside(host.namespace).check()
-            try Command(["ip", "link", "set", "eth0", "mtu", "\(Bed.overlayMTU)"])
-                .inside(vm.namespace).check()
-            try Self.bypassIPTables(on: host.namespace)
         }
-        return Bed(
-            stations: lab.vms.map(Station.init), daemons: [], expectedMTU: Bed.overlayMTU)
+        return []
+    }
+
+    private func startOpenVSwitch(in lab: Lab) throws -> [Int32] {
+        let switches = try lab.hosts.map { try OpenVSwitch(on: $0, in: lab) }
+        for each in switches { try each.connect(vni: Self.network.vni) }
+        return switches.map(\.daemon.pid)
     }
 
     /// Where br_netfilter is loaded, each frame on a bridge would also pass iptables, which holds

@@ -1,29 +1,7 @@
 import BenchSupport
 import Glibc
 
-/// Processor seconds, over all CPUs, that went by during a measurement.
-struct Usage: Codable {
-    /// Seconds of wall clock.
-    var wall: Double
-    /// The whole machine: user, system, interrupts, soft interrupts.
-    var busy: Double
-    /// The hypervisor ran somebody else while a CPU here had work.
-    var steal: Double
-    /// All `weftd` together; nil if there is none.
-    var daemons: Double?
-    /// Processes that are no part of the benchmark.
-    var others: Double
-    /// How many CPUs there are.
-    var cpus: Int
-
-    /// Above this share of the machine, others make a figure doubtful.
-    static let noiseLimit = 0.02
-
-    var othersShare: Double { others / (wall * Double(cpus)) }
-    var stealShare: Double { steal / (wall * Double(cpus)) }
-    /// Whether others, here or beside this virtual machine, took a part that matters.
-    var isNoisy: Bool { othersShare > Self.noiseLimit || stealShare > Self.noiseLimit }
-
+extension Usage {
     /// Runs `body`, and says what it took.
     static func measure<Result>(
         daemons: [Int32], _ body: () throws -> Result
@@ -42,6 +20,7 @@ struct Usage: Codable {
             Usage(
                 wall: Double(after.nanoseconds - before.nanoseconds) / 1e9,
                 busy: seconds(after.processors.busy, before.processors.busy),
+                softirq: seconds(after.processors.interrupts, before.processors.interrupts),
                 steal: seconds(after.processors.steal, before.processors.steal),
                 daemons: daemons.isEmpty ? nil : ofDaemons.reduce(0, +),
                 others: seconds(
@@ -50,36 +29,37 @@ struct Usage: Codable {
                 cpus: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         )
     }
+}
 
-    private struct Moment {
-        let nanoseconds: UInt64
-        let processors: ProcessorTime
-        let processes: ProcessTable
+/// What processors and processes had done at some time.
+private struct Moment {
+    let nanoseconds: UInt64
+    let processors: ProcessorTime
+    let processes: ProcessTable
 
-        init() throws {
-            guard let processors = ProcessorTime(stat: try readText("/proc/stat")) else {
-                throw BenchError("/proc/stat is not as proc(5) describes it")
-            }
-            self.processors = processors
-            processes = ProcessTable(
-                Self.pids().compactMap { pid in
-                    // A process that has ended since the listing is no error.
-                    (try? readText("/proc/\(pid)/stat")).flatMap(ProcessTime.init(stat:))
-                })
-            nanoseconds = monotonicNanoseconds()
+    init() throws {
+        guard let processors = ProcessorTime(stat: try readText("/proc/stat")) else {
+            throw BenchError("/proc/stat is not as proc(5) describes it")
         }
+        self.processors = processors
+        processes = ProcessTable(
+            Self.pids().compactMap { pid in
+                // A process that has ended since the listing is no error.
+                (try? readText("/proc/\(pid)/stat")).flatMap(ProcessTime.init(stat:))
+            })
+        nanoseconds = monotonicNanoseconds()
+    }
 
-        private static func pids() -> [Int32] {
-            guard let directory = opendir("/proc") else { return [] }
-            defer { closedir(directory) }
-            var pids: [Int32] = []
-            while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                if let pid = Int32(name) { pids.append(pid) }
+    private static func pids() -> [Int32] {
+        guard let directory = opendir("/proc") else { return [] }
+        defer { closedir(directory) }
+        var pids: [Int32] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            return pids
+            if let pid = Int32(name) { pids.append(pid) }
         }
+        return pids
     }
 }

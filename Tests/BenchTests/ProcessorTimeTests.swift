@@ -13,6 +13,7 @@ import Testing
         let text = "cpu  10 20 30 4000 500 6 7 80 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n"
         let time = try #require(ProcessorTime(stat: text))
         #expect(time.busy == 73)
+        #expect(time.interrupts == 13)
         #expect(time.steal == 80)
         #expect(ProcessorTime(stat: "intr 5\n") == nil)
     }

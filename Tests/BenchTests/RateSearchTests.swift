@@ -49,4 +49,21 @@ import Testing
             #expect(probes <= 20)
         }
     }
+
+    @Test func aGoodGuessIsSearchedAround() {
+        var search = RateSearch(
+            start: 300_000, limits: 1000...2_000_000, resolution: 0.04, step: 1.15)
+        var probes = 0
+        while let rate = search.next {
+            search.record(passed: rate <= 310_000)
+            probes += 1
+        }
+        #expect(probes <= 7)
+        #expect((search.best ?? 0) > 310_000 / 1.04)
+        #expect((search.best ?? 0) <= 310_000)
+    }
+
+    @Test func aStartOutOfLimitsIsMovedWithin() {
+        #expect(RateSearch(start: 1, limits: 10...20, resolution: 0.1).next == 10)
+    }
 }
