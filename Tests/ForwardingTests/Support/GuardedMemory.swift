@@ -12,9 +12,9 @@ final class GuardedMemory {
         size = (capacity + pageSize - 1) / pageSize * pageSize
         let flags = MAP_PRIVATE | MAP_ANONYMOUS
         let memory = mmap(nil, size + pageSize, PROT_READ | PROT_WRITE, flags, -1, 0)
-        guard let memory, memory != MAP_FAILED, mprotect(memory + size, pageSize, PROT_NONE) == 0
-        else { fatalError("no memory with a guard: errno \(errno)") }
-        base = memory
+        precondition(memory != MAP_FAILED && memory != nil, "no memory: errno \(errno)")
+        base = memory!
+        precondition(mprotect(base + size, pageSize, PROT_NONE) == 0, "no guard: errno \(errno)")
     }
 
     deinit { munmap(base, size + pageSize) }
