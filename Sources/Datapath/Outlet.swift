@@ -15,7 +15,7 @@ struct Outlet: ~Copyable {
     /// The path to a peer took less than it should.
     var pathRefused = false
 
-    init(ring: consuming Ring, view: ForwardingView) {
+    init(ring: consuming Ring, view: consuming ForwardingView) {
         self.ring = ring
         self.view = view
         memory = TurnMemory()

@@ -3,7 +3,7 @@ import Wire
 /// All that forwarding reads and reports to during one turn of a worker. Valid until the worker's
 /// next quiescent point.
 @frozen
-public struct ForwardingView {
+public struct ForwardingView: ~Copyable {
     public let topology: Topology
     public let endpoints: EndpointView
     public let neighbors: NeighborView

@@ -60,9 +60,10 @@ public struct PeerEntry {
     public let maximumFrame: UInt32
 }
 
-/// The snapshot that a worker reads during one turn: counts and pointers into one block.
+/// Counts and pointers into the block that they are the start of.
 @frozen
-public struct Topology {
+@usableFromInline
+struct TopologyHeader {
     @usableFromInline let networks: UnsafePointer<NetworkEntry>
     @usableFromInline let ports: UnsafePointer<PortEntry>
     @usableFromInline let peers: UnsafePointer<PeerEntry>
@@ -78,52 +79,80 @@ public struct Topology {
     @usableFromInline let membershipWords: Int
     @usableFromInline let vniMask: Int
     @usableFromInline let peerMask: Int
-    public let networkCount: Int
-    public let portCount: Int
-    public let peerCount: Int
+    @usableFromInline let networkCount: Int
+    @usableFromInline let portCount: Int
+    @usableFromInline let peerCount: Int
+}
+
+/// The snapshot that a worker reads during one turn. A pointer: cheap to hand on.
+@frozen
+public struct Topology {
+    @usableFromInline let header: UnsafePointer<TopologyHeader>
 
     @inlinable @inline(__always)
-    public func network(_ index: UInt16) -> UnsafePointer<NetworkEntry> { networks + Int(index) }
+    init(header: UnsafePointer<TopologyHeader>) { self.header = header }
+
+    @inlinable public var networkCount: Int { header.pointee.networkCount }
+    @inlinable public var portCount: Int { header.pointee.portCount }
+    @inlinable public var peerCount: Int { header.pointee.peerCount }
+    /// All MACs that ports may use, in the order of `PortEntry.macs`.
+    @inlinable var macs: UnsafePointer<MACAddress> { header.pointee.macs }
+    /// All IPs that ports may use, in the order of `PortEntry.addresses`.
+    @inlinable var addresses: UnsafePointer<IPv6Address> { header.pointee.addresses }
 
     @inlinable @inline(__always)
-    public func port(_ index: UInt16) -> UnsafePointer<PortEntry> { ports + Int(index) }
+    public func network(_ index: UInt16) -> UnsafePointer<NetworkEntry> {
+        header.pointee.networks + Int(index)
+    }
 
     @inlinable @inline(__always)
-    public func peer(_ index: UInt16) -> UnsafePointer<PeerEntry> { peers + Int(index) }
+    public func port(_ index: UInt16) -> UnsafePointer<PortEntry> {
+        header.pointee.ports + Int(index)
+    }
+
+    @inlinable @inline(__always)
+    public func peer(_ index: UInt16) -> UnsafePointer<PeerEntry> {
+        header.pointee.peers + Int(index)
+    }
 
     /// An element of a network's `ports` or `peers`.
     @inlinable @inline(__always)
-    public func member(_ span: TableSpan, _ i: Int) -> UInt16 { members[Int(span.start) &+ i] }
+    public func member(_ span: TableSpan, _ i: Int) -> UInt16 {
+        header.pointee.members[Int(span.start) &+ i]
+    }
 
     /// The network of a VNI.
     @inlinable @inline(__always)
     public func network(vni: UInt32) -> UInt16? {
-        var slot = Topology.hash(vni) & vniMask
+        var slot = Topology.hash(vni) & header.pointee.vniMask
         while true {
-            let word = vniSlots[slot]
+            let word = header.pointee.vniSlots[slot]
             if word == 0 { return nil }
             if word >> 32 == UInt64(vni) &+ 1 { return UInt16(truncatingIfNeeded: word) }
-            slot = (slot &+ 1) & vniMask
+            slot = (slot &+ 1) & header.pointee.vniMask
         }
     }
 
     /// The peer with an underlay address.
     @inlinable @inline(__always)
     public func peer(at address: IPv6Address) -> UInt16? {
-        var slot = Topology.hash(address) & peerMask
+        var slot = Topology.hash(address) & header.pointee.peerMask
         while true {
-            let word = peerSlots[slot]
+            let word = header.pointee.peerSlots[slot]
             if word == 0 { return nil }
             let index = Int(word &- 1)
-            if peers[index].address == address { return UInt16(truncatingIfNeeded: index) }
-            slot = (slot &+ 1) & peerMask
+            if header.pointee.peers[index].address == address {
+                return UInt16(truncatingIfNeeded: index)
+            }
+            slot = (slot &+ 1) & header.pointee.peerMask
         }
     }
 
     /// Whether a peer has a network.
     @inlinable @inline(__always)
     public func isMember(peer: UInt16, of network: UInt16) -> Bool {
-        let word = membership[Int(network) &* membershipWords &+ Int(peer) / 64]
+        let row = header.pointee.membership + Int(network) &* header.pointee.membershipWords
+        let word = row[Int(peer) / 64]
         return word >> (UInt64(peer) % 64) & 1 != 0
     }
 
@@ -205,7 +234,10 @@ package final class TopologyTable: @unchecked Sendable {
     /// The current topology, for one turn of a worker.
     @inline(__always)
     package var view: Topology {
-        published.load(ordering: .sequentiallyConsistent).load(as: Topology.self)
+        Topology(
+            header: UnsafePointer(
+                published.load(ordering: .sequentiallyConsistent)
+                    .assumingMemoryBound(to: TopologyHeader.self)))
     }
 
     package func publish(_ description: TopologyDescription) {

@@ -1,7 +1,7 @@
 import Synchronization
 import Wire
 
-/// Lays a description out as one block: a `Topology` at its start, the arrays behind it.
+/// Lays a description out as one block: a `TopologyHeader` at its start, the arrays behind it.
 enum TopologyBuilder {
     static func build(_ description: TopologyDescription) -> UnsafeMutableRawPointer {
         var members: [UInt16] = []
@@ -28,7 +28,7 @@ enum TopologyBuilder {
             membership: block.reserve(membership.words)
         )
         let memory = UnsafeMutableRawPointer.allocate(byteCount: block.size, alignment: 64)
-        let topology = Topology(
+        let header = TopologyHeader(
             networks: place(networks, memory, at.networks), ports: place(ports, memory, at.ports),
             peers: place(peers, memory, at.peers), members: place(members, memory, at.members),
             macs: place(macs, memory, at.macs),
@@ -39,13 +39,13 @@ enum TopologyBuilder {
             membershipWords: membership.perNetwork, vniMask: vnis.count - 1,
             peerMask: peerSlots.count - 1, networkCount: networks.count, portCount: ports.count,
             peerCount: peers.count)
-        memory.initializeMemory(as: Topology.self, to: topology)
+        memory.initializeMemory(as: TopologyHeader.self, to: header)
         return memory
     }
 
     /// Offsets within the block that is about to be allocated.
     private struct Block {
-        var size = (MemoryLayout<Topology>.size + 63) & ~63
+        var size = (MemoryLayout<TopologyHeader>.size + 63) & ~63
 
         mutating func reserve<T>(_ array: [T]) -> Int {
             let offset = size

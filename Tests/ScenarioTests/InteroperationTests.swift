@@ -2,7 +2,7 @@ import Lab
 import Testing
 
 //   one-0: weftd ──── switch ──── one-1: another implementation of VXLAN
-//   └─ vm 10.0.0.1                      └─ 10.0.0.2
+//   └─ vm 10.0.0.1                └─ 10.0.0.2
 
 extension Scenarios {
     /// The far host runs what others run: the kernel's VXLAN device, Open vSwitch.

@@ -77,7 +77,7 @@ final class FabricHost {
 
     private func carryOut(
         _ verdict: Verdict, _ frame: UnsafeMutableRawPointer, _ length: Int, _ port: Int,
-        _ view: ForwardingView
+        _ view: borrowing ForwardingView
     ) {
         switch verdict {
         case .deliver(let to): write(frame, length, Int(to), isCopy: false, view)
@@ -99,7 +99,7 @@ final class FabricHost {
     }
 
     private func flood(
-        _ frame: UnsafeMutableRawPointer, _ length: Int, from port: Int, _ view: ForwardingView
+        _ frame: UnsafeMutableRawPointer, _ length: Int, from port: Int, _ view: borrowing ForwardingView
     ) {
         let topology = view.topology
         let network = topology.network(topology.port(UInt16(port)).pointee.network)
@@ -117,7 +117,7 @@ final class FabricHost {
 
     private func encapsulate(
         _ frame: UnsafeMutableRawPointer, _ length: Int, _ peer: Int, from port: Int,
-        _ view: ForwardingView
+        _ view: borrowing ForwardingView
     ) {
         let network = view.topology.port(UInt16(port)).pointee.network
         (frame - VXLAN.headerLength).store64(VXLAN.header(vni: vnis[Int(network)]), 0)
@@ -152,7 +152,7 @@ final class FabricHost {
 
     private func carryOut(
         _ verdict: Verdict, _ frame: UnsafeMutableRawPointer, _ length: Int, network: UInt16,
-        _ view: ForwardingView
+        _ view: borrowing ForwardingView
     ) {
         switch verdict {
         case .deliver(let port): write(frame, length, Int(port), isCopy: false, view)
@@ -170,7 +170,7 @@ final class FabricHost {
 
     private func copyToPorts(
         _ frame: UnsafeMutableRawPointer, _ length: Int, _ ports: TableSpan, except: Int?,
-        _ view: ForwardingView
+        _ view: borrowing ForwardingView
     ) {
         let isForAll = MACAddress(at: frame).isMulticast
         for i in 0..<Int(ports.count) {
@@ -185,7 +185,7 @@ final class FabricHost {
 
     private func write(
         _ frame: UnsafeMutableRawPointer, _ length: Int, _ port: Int, isCopy: Bool,
-        _ view: ForwardingView
+        _ view: borrowing ForwardingView
     ) {
         outcome.ports.insert(port)
         let hadRoom = deliver(port, bytes(frame, length), false)
@@ -198,7 +198,7 @@ final class FabricHost {
     }
 
     /// One turn of the worker's loop with one frame in it, then one of the keeper's.
-    private func turn(_ body: (ForwardingView) -> Void) -> Outcome {
+    private func turn(_ body: (borrowing ForwardingView) -> Void) -> Outcome {
         // Each event in a second of its own: a source that moves to and fro within one is
         // followed in the next only.
         now += 1
