@@ -99,7 +99,8 @@ final class FabricHost {
     }
 
     private func flood(
-        _ frame: UnsafeMutableRawPointer, _ length: Int, from port: Int, _ view: borrowing ForwardingView
+        _ frame: UnsafeMutableRawPointer, _ length: Int, from port: Int,
+        _ view: borrowing ForwardingView
     ) {
         let topology = view.topology
         let network = topology.network(topology.port(UInt16(port)).pointee.network)
