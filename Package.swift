@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "weft-bench",
             dependencies: [
-                "BenchSupport", "CLinux", "Lab", "Wire",
+                "BenchSupport", "CLinux", "ControlAPI", "ForwardingBench", "Lab", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: language),

@@ -111,6 +111,19 @@ package struct ResultRow: Codable, Equatable {
     package var noise: [String]
 }
 
+extension ResultRow {
+    /// A figure that is not one of traffic: without a cost, and not compared with other systems.
+    package init(
+        scenario: String, system: String, metric: String, unit: String, summary: Summary,
+        rounds: Int, noise: [String] = []
+    ) {
+        self.init(
+            scenario: scenario, system: system, metric: metric, unit: unit, better: nil,
+            median: summary.median, min: summary.min, max: summary.max, rounds: rounds,
+            noise: noise)
+    }
+}
+
 /// A system against another, from pairs of the same round.
 package struct RatioRow: Codable, Equatable {
     /// The scenario's name.

@@ -59,7 +59,7 @@ public struct NetworkNamespace: Sendable, Hashable, Codable {
     /// Runs a closure on this thread inside the namespace: what it opens and asks is of there.
     ///
     /// Costs two system calls and no process. The closure must not hand work to other threads.
-    func enter<Result>(_ body: () throws -> Result) throws -> Result {
+    package func enter<Result>(_ body: () throws -> Result) throws -> Result {
         let home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
         guard home >= 0 else { throw LabError.system(call: "open ns/net", code: errno) }
         defer { close(home) }

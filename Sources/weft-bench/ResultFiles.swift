@@ -14,12 +14,13 @@ extension ResultFile {
         return file
     }
 
-    /// Writes it to a file, or to one named by date and commit in a directory; returns its path.
-    func write(to path: String) throws -> String {
+    /// Writes it to a file, or to one named by date, commit and `suffix` in a directory; returns
+    /// its path.
+    func write(to path: String, suffix: String = "") throws -> String {
         var status = stat()
         let isDirectory = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
         let day = date.prefix { $0 != "T" }
-        let path = isDirectory ? "\(path)/\(day)-\(commit).json" : path
+        let path = isDirectory ? "\(path)/\(day)-\(commit)\(suffix).json" : path
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -7,9 +7,10 @@ struct WeftBench: ParsableCommand {
         commandName: "weft-bench",
         abstract: "Measure the overlay, and what it is compared with, on an emulated VPC.",
         subcommands: [
-            RunCommand.self, CompareCommand.self, GenerateCommand.self, SinkCommand.self,
-            PingPongCommand.self, EchoCommand.self, SendDatagramsCommand.self,
-            ReceiveDatagramsCommand.self, ConnectCommand.self, AcceptCommand.self,
+            RunCommand.self, ScaleCommand.self, CompareCommand.self, GenerateCommand.self,
+            SinkCommand.self, PingPongCommand.self, EchoCommand.self,
+            SendDatagramsCommand.self, ReceiveDatagramsCommand.self, ConnectCommand.self,
+            AcceptCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

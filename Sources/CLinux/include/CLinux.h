@@ -6,6 +6,7 @@
 #include "weft_cpu.h"
 #include "weft_eventfd.h"
 #include "weft_lab.h"
+#include "weft_memory.h"
 #include "weft_message.h"
 #include "weft_netlink.h"
 #include "weft_packet.h"
