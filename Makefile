@@ -1,15 +1,19 @@
 # `make` or `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench counters format lint clean
+.PHONY: help demo test bench bench-quick bench-report counters format lint clean
 SHELL := /bin/bash
 
 # Where `swift build -c release` puts its programs.
 RELEASE := .build/release
 SOURCES := Package.swift Sources Tests
 
+# What measuring needs: the programs to compare with, and our own.
+BENCH_READY = scripts/install.sh bench && swift build -c release --product weftd && \
+	swift build -c release --product weft-bench
+
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
-		while IFS=$$'\t' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 demo: ## build weftd and weft, then show an overlay of three hosts and twelve VMs (root)
 	@scripts/install.sh run
@@ -23,11 +27,16 @@ test: ## build all, run every test; those that need root or the kernel skip wher
 	swift build -c release --product weft
 	WEFT_BIN=$(CURDIR)/$(RELEASE) swift test
 
-bench: ## measure on the emulated VPC and print the results (root, a quiet machine)
-	@scripts/install.sh test
-	swift build -c release --product weftd
-	swift build -c release --product weft-bench
-	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench
+bench: ## measure all systems in all scenarios, under 30 minutes (root, a quiet machine)
+	@$(BENCH_READY)
+	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench --json bench/results
+
+bench-quick: ## the main scenarios in short rounds, under 5 minutes: to see, not to quote
+	@$(BENCH_READY)
+	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench --quick
+
+bench-report: ## write docs/BENCHMARKS.md and its plots from the newest of bench/results
+	@bench/report "$$(ls -t bench/results/*.json | head -n 1)"
 
 .PHONY: micro
 micro: ## time forwarding's parts without I/O; fail if one of them allocates

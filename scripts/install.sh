@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# install.sh [run|test]: what Debian 12 must have to build and run Weft (run), or also to test it
-# (test). The set may come from WEFT_INSTALL_SET instead. Does nothing, and does not touch the
+# install.sh [run|bench|test]: what Debian 12 must have to build and run Weft (run), also to measure
+# it and draw the results (bench), or to test it (test). The set may come from WEFT_INSTALL_SET instead. Does nothing, and does not touch the
 # network, where everything is there already.
 #
 # The test set also fetches a Debian kernel for guests under QEMU. It is unpacked under
@@ -16,7 +16,9 @@ readonly RUN_PACKAGES=(
     liburing-dev libbpf-dev pkg-config git ca-certificates
     iproute2 nftables ethtool kmod iputils-ping iperf3
 )
-# What tests and benchmarks compare with, look at packets with, and run guests on.
+# What benchmarks compare with, and draw with.
+readonly BENCH_PACKAGES=(openvswitch-switch python3-matplotlib)
+# What tests compare with, look at packets with, and run guests on.
 readonly TEST_PACKAGES=(
     openvswitch-switch qemu-system-x86 busybox-static
     tcpdump tshark python3-scapy sockperf
@@ -123,13 +125,18 @@ fetch_guest_kernel() {
     mv "$work/guest" "$guest"
 }
 
-[[ $SET == run || $SET == test ]] || die "unknown set '$SET': expected run or test"
+[[ $SET == run || $SET == bench || $SET == test ]] ||
+    die "unknown set '$SET': expected run, bench or test"
 require_swift
 install_packages "${RUN_PACKAGES[@]}"
-[[ $SET == test ]] || exit 0
+[[ $SET != run ]] || exit 0
 if [[ $EUID -ne 0 ]]; then
-    # Without root the tests that would use these skip in any case.
-    say "not root: going on without the packages and the guest kernel that only root's tests use"
+    # Without root the tests that would use these skip, and nothing can be measured in any case.
+    say "not root: going on without the packages and the guest kernel that only root uses"
+    exit 0
+fi
+if [[ $SET == bench ]]; then
+    install_packages "${BENCH_PACKAGES[@]}"
     exit 0
 fi
 install_packages "${TEST_PACKAGES[@]}"
