@@ -27,8 +27,9 @@ test: ## build all, run every test; those that need root or the kernel skip wher
 	swift build -c release --product weft
 	WEFT_BIN=$(CURDIR)/$(RELEASE) swift test
 
-bench: ## measure all systems in all scenarios, under 30 minutes (root, a quiet machine)
+bench: ## measure all systems in all scenarios, and scale, under 30 minutes (root, a quiet machine)
 	@$(BENCH_READY)
+	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench scale --json bench/results
 	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench --json bench/results
 
 bench-quick: ## the main scenarios in short rounds, under 5 minutes: to see, not to quote
@@ -36,7 +37,9 @@ bench-quick: ## the main scenarios in short rounds, under 5 minutes: to see, not
 	@WEFT_BIN=$(CURDIR)/$(RELEASE) $(RELEASE)/weft-bench --quick
 
 bench-report: ## write docs/BENCHMARKS.md and its plots from the newest of bench/results
-	@bench/report "$$(ls -t bench/results/*.json | head -n 1)"
+	@scale=$$(ls -t bench/results/*-scale.json 2>/dev/null | head -n 1); \
+		bench/report "$$(ls -t bench/results/*.json | grep -v -e -scale.json | head -n 1)" \
+			$${scale:+--scale "$$scale"}
 
 .PHONY: micro
 micro: ## time forwarding's parts without I/O; fail if one of them allocates

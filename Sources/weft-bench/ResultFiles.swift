@@ -7,7 +7,13 @@ extension ResultFile {
     static func read(_ path: String) throws -> ResultFile {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let file = try decoder.decode(ResultFile.self, from: Data(readText(path).utf8))
+        let text = try readText(path)
+        let file: ResultFile
+        do {
+            file = try decoder.decode(ResultFile.self, from: Data(text.utf8))
+        } catch {
+            throw BenchError("\(path) holds no results of weft-bench: \(error)")
+        }
         guard file.schema == currentSchema else {
             throw BenchError("\(path) has schema \(file.schema), not \(currentSchema)")
         }

@@ -62,15 +62,16 @@ struct ReportScriptTests {
         let source = directory.appending(path: "results.json")
         try Self.results().write(to: source)
         let ended = try ReportScript.run(
-            ReportScript.path, [source.path, "--output", directory.path])
+            ReportScript.path, [source.path, "--scale", source.path, "--output", directory.path])
         #expect(ended.status == 0, "\(ended.output)")
         let page = try String(
             contentsOf: directory.appending(path: "BENCHMARKS.md"), encoding: .utf8)
         // 6 against 5 is more than 1.1, less than the aim; 6 against 0.5 more than 6.
         #expect(page.contains("| at least 1.1 | 1.5 | 1.20 (1.20 to 1.20) | reached |"))
         #expect(page.contains("| at least 6 |  | 12.00 (12.00 to 12.00) | reached |"))
+        #expect(page.contains("## Scale"))
         #expect(!page.contains("too noisy"))
-        for plot in ["overview", "throughput", "cost"] {
+        for plot in ["overview", "throughput", "cost", "scale"] {
             let path = directory.appending(path: "benchmarks/\(plot).svg")
             #expect(try String(contentsOf: path, encoding: .utf8).contains("<svg"))
             #expect(page.contains("(benchmarks/\(plot).svg)"))
