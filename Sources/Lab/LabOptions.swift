@@ -21,6 +21,20 @@ public struct LabOptions: Sendable, Equatable, Codable {
     }
 }
 
+extension LabOptions {
+    /// From the state of a lab, perhaps one of an earlier version: what that did not know yet was
+    /// as it is by default.
+    public init(from decoder: any Decoder) throws {
+        self.init()
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        mtu = try values.decodeIfPresent(Int.self, forKey: .mtu) ?? mtu
+        profile = try values.decodeIfPresent(WireProfile.self, forKey: .profile) ?? profile
+        ipv6Underlay =
+            try values.decodeIfPresent(Bool.self, forKey: .ipv6Underlay) ?? ipv6Underlay
+        wiring = try values.decodeIfPresent(Wiring.self, forKey: .wiring) ?? wiring
+    }
+}
+
 /// What is between the hosts of a lab.
 public enum Wiring: String, Sendable, Codable {
     /// A switch that forwards what a VPC forwards (`VPCFilter`).

@@ -65,6 +65,21 @@ struct TearDownTests {
         #expect(throws: LabError.noSuchLab(name)) { try Lab.remove(name: name) }
     }
 
+    @Test func aLabOfAnEarlierVersionCanBeRemoved() throws {
+        let lab = try Lab(name: name, options: LabOptions(mtu: 9001))
+        try lab.leaveStanding()
+        let path = "/run/weft-lab/\(name).json"
+        let state = try Command(["cat", path]).check()
+        // Of the options it knew two.
+        let early = state.replacing(
+            #/"options" : \{[^}]*\}/#, with: #""options" : { "mtu" : 9001, "profile" : "nic" }"#)
+        #expect(early != state)
+        try Command(["tee", path], input: early).check()
+        #expect(try Lab.overview(of: name).contains("MTU 9001"))
+        try Lab.remove(name: name)
+        #expect(try traces() == [])
+    }
+
     /// Killed before, while and after it builds, by each signal that it catches.
     @Test(
         .enabled(if: Lab.hasProgram("weft"), "set WEFT_BIN to the directory of a built weft"),
