@@ -62,6 +62,11 @@ public final class VM {
     /// Gives `eth0` its MAC and addresses and sets it up. Its MTU stays as it is.
     func configureInterface() throws {
         var batch = "link set eth0 address \(mac)\n"
+        if addresses.contains(where: \.address.isIPv6) {
+            // A TAP comes up with a MAC of its own and keeps the link-local address of that.
+            batch += "addr flush dev eth0 scope link\n"
+            batch += "addr add \(IPv6Address(linkLocalOf: mac))/64 dev eth0 nodad\n"
+        }
         for address in addresses {
             // An address that is still being checked for duplicates cannot be used.
             batch += "addr add \(address) dev eth0\(address.address.isIPv6 ? " nodad" : "")\n"
