@@ -73,6 +73,28 @@ final class AttachedPort {
         if case .tap(let tap) = device { !tap.hasDevice } else { true }
     }
 
+    /// The device as it is now, wherever it was moved to.
+    func state() throws(SystemError) -> LinkState {
+        switch device {
+        case .tap(let tap): try tap.state()
+        case .packet: try link.state()
+        }
+    }
+
+    /// Sets the MTU of the device, wherever it is now.
+    func setMTU(_ mtu: Int) throws(SystemError) {
+        switch device {
+        case .tap(let tap): try tap.setMTU(mtu)
+        case .packet: try link.setMTU(mtu)
+        }
+    }
+
+    /// Whether the device was made in this namespace and has been moved to another since.
+    func hasLeft(_ identity: NetworkNamespace.Identity?) -> Bool {
+        guard case .tap(let tap) = device, let now = tap.namespaceIdentity else { return false }
+        return now != identity
+    }
+
     /// A worker's queue.
     func queue(_ worker: Int) -> Mailbox.Queue {
         switch device {

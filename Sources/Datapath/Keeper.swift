@@ -137,9 +137,9 @@ final class Keeper: @unchecked Sendable {
         // Every worker is asked: no short circuit.
         let isRefused = workerTables.map { $0.take(.pathRefused) }.contains(true)
         if isRefused || ticks % 10 == 0 { followPaths() }
-        for worker in workers where worker.tables.take(.portParked) {
-            worker.mailbox.post(.resume)
-        }
+        let parked = workers.filter { $0.tables.take(.portParked) }
+        if !parked.isEmpty { forgetDeletedTaps() }
+        for worker in parked { worker.mailbox.post(.resume) }
         noteRefusedSegmentation()
     }
 

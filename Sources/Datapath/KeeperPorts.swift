@@ -40,7 +40,8 @@ extension Keeper {
             do {
                 try attach(index)
             } catch {
-                let isHopeless = error.errno == EPERM || error.errno == EACCES
+                let isHopeless =
+                    error.errno == EPERM || error.errno == EACCES
                     || error.call == Tap.openCall
                 if isHopeless { throw error }
                 complain(index, "\(error)")
@@ -137,6 +138,15 @@ extension Keeper {
         }
     }
 
+    /// A TAP that was moved, and then deleted where nobody listens, is made again.
+    func forgetDeletedTaps() {
+        for index in ports.indices {
+            guard let device = ports[index], device.isTap, device.isGone else { continue }
+            detach(index, "\(device.link.name) is gone; will make it again")
+        }
+        attachMissing()
+    }
+
     private func indices(of link: LinkState, in namespace: NetworkNamespace?) -> [Int] {
         ports.indices.filter {
             ports[$0]?.link.index == link.index && ports[$0]?.link.namespace == namespace
@@ -149,6 +159,8 @@ extension Keeper {
         for case let namespace? in monitors.keys
         where namespace.identity != namespaceIdentities[namespace] {
             for index in ports.indices where ports[index]?.link.namespace == namespace {
+                // A TAP that was moved out before is not touched by it.
+                if ports[index]?.hasLeft(namespaceIdentities[namespace]) == true { continue }
                 detach(index, "its network namespace \(namespace) was removed")
             }
             monitors[namespace] = nil
@@ -168,7 +180,7 @@ extension Keeper {
             guard let device = ports[index],
                 let network = configuration.network(named: port.network)
             else { continue }
-            try? device.link.setMTU(plan.mtu(of: network))
+            try? device.setMTU(plan.mtu(of: network))
         }
         logger.notice("path MTUs have changed", metadata: ["mtus": "\(measured)"])
     }

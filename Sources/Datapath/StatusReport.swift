@@ -1,8 +1,8 @@
 // What the datapath tells of itself. Counters are read while the workers count on; tables are
 // read by the thread that writes them.
 
-public import ControlAPI
 import Catalog
+public import ControlAPI
 import Forwarding
 import Ports
 import Wire
@@ -107,7 +107,7 @@ extension Keeper {
 
     private func status(ofPort index: Int, _ counters: [Counters]) -> PortStatus {
         let port = configuration.ports[index]
-        let link = ports[index].flatMap { try? $0.link.state() }
+        let link = ports[index].flatMap { try? $0.state() }
         return PortStatus(
             name: port.name, network: port.network, kind: port.kind.rawValue,
             device: port.device, state: link.map { $0.isRunning ? .up : .down } ?? .missing,

@@ -47,7 +47,7 @@ public struct Link: Sendable, Hashable {
         .map { LinkState(body: $0.body) }
     }
 
-    private static func state(
+    static func state(
         named name: String, in namespace: NetworkNamespace?
     ) throws(SystemError) -> LinkState {
         guard !name.isEmpty, name.utf8.count < Int(IFNAMSIZ) else {

@@ -88,7 +88,7 @@ public final class Tap: Sendable {
 
     /// The descriptors of the queues, nonblocking, in order; open as long as this object lives.
     public let queues: [Int32]
-    /// The interface's side.
+    /// The interface's side, where it was opened.
     public let link: Link
     /// What the kernel granted.
     public let offloads: Offloads
@@ -123,9 +123,44 @@ public final class Tap: Sendable {
     }
 
     /// Whether the interface still exists, wherever it was moved to and whatever its name is now.
-    public var hasDevice: Bool {
-        var flags: Int32 = 0
-        return weft_tun_flags(queues[0], &flags) == 0
+    public var hasDevice: Bool { (try? currentName()) != nil }
+
+    /// The interface as it is now, wherever it was moved to and whatever its name is.
+    /// - Throws: `SystemError`, EBADFD once it is gone.
+    public func state() throws(SystemError) -> LinkState {
+        try inNamespace { namespace throws(SystemError) in
+            try Link.state(named: currentName(), in: namespace)
+        }
+    }
+
+    /// Sets the MTU of the interface, wherever it is now.
+    public func setMTU(_ mtu: Int) throws(SystemError) {
+        try inNamespace { namespace throws(SystemError) in
+            try Link(currentName(), in: namespace).setMTU(mtu)
+        }
+    }
+
+    /// The namespace that the interface is in now; nil once it is gone.
+    public var namespaceIdentity: NetworkNamespace.Identity? {
+        try? inNamespace { $0.identity }
+    }
+
+    private func currentName() throws(SystemError) -> String {
+        var name = [CChar](repeating: 0, count: Int(IFNAMSIZ))
+        try Self.check(weft_tun_name(queues[0], &name), "TUNGETIFF \(link.name)")
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// Hands over a name of the namespace that the interface is in, good until `body` returns.
+    private func inNamespace<Result>(
+        _ body: (NetworkNamespace) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        let number = weft_tun_namespace(queues[0])
+        try Self.check(min(number, 0), "TUNGETDEVNETNS \(link.name)")
+        let descriptor = OwnedDescriptor(owning: number)
+        let result = try body(NetworkNamespace("/proc/self/fd/\(descriptor.number)"))
+        _ = consume descriptor
+        return result
     }
 
     /// What fails if the driver is missing or forbidden, as `SystemError.call` names it.

@@ -24,13 +24,19 @@ static inline int weft_tun_attach(int fd, const char *name, int flags) {
     return ioctl(fd, TUNSETIFF, &request) < 0 ? -errno : 0;
 }
 
-/// IFF_* flags that the queue's interface has.
-static inline int weft_tun_flags(int fd, int *flags) {
+/// The name that the queue's interface has now: IFNAMSIZ bytes, ended by a zero.
+static inline int weft_tun_name(int fd, char *name) {
     struct ifreq request;
     memset(&request, 0, sizeof request);
     if (ioctl(fd, TUNGETIFF, &request) < 0) return -errno;
-    *flags = (unsigned short)request.ifr_flags;
+    memcpy(name, request.ifr_name, IFNAMSIZ);
     return 0;
+}
+
+/// A descriptor of the namespace that the queue's interface is in now, or a negative errno.
+static inline int weft_tun_namespace(int fd) {
+    int namespace_fd = ioctl(fd, TUNGETDEVNETNS, 0);
+    return namespace_fd < 0 ? -errno : namespace_fd;
 }
 
 static inline int weft_tun_set_header_size(int fd, int bytes) {
