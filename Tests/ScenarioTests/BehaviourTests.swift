@@ -35,6 +35,41 @@ extension Scenarios {
             }
         }
 
+        @Test("a VM that is a router stays one in the answers for it") func router() throws {
+            try scenario { play in
+                let (near, router) = try pair(play, ipv6: true)
+                try play.startAll()
+                try play.expectReachable(Station(near), Station(router))
+                try router.namespace.sh("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+                try router.namespace.sh("python3", script("router.py"), "eth0")
+                let gateway = "fe80::aff:fe00:2"
+                func route() throws -> String { try near.namespace.sh("ip", "-6", "route") }
+                #expect(try eventually { try route().contains("default via \(gateway)") })
+                // Asked for, it says itself that it is a router.
+                try near.namespace.sh("ip", "-6", "neigh", "flush", "all")
+                #expect(try play.answers("\(gateway)%eth0", from: Station(near)))
+
+                // Now near asks everybody for a router that it knows, and hears the answer from
+                // its own host.
+                let answered = try play.total("answered", near.host)
+                let capture = try Capture(play, of: Station(near), "icmp6 and ip6[40] == 136")
+                for setting in ["ucast_solicit=0", "mcast_resolicit=3"] {
+                    try near.namespace.sh("sysctl", "-qw", "net.ipv6.neigh.eth0.\(setting)")
+                }
+                try near.namespace.sh(
+                    "ip", "-6", "neigh", "replace", gateway, "lladdr", "\(router.mac)", "dev",
+                    "eth0", "nud", "probe", "router")
+                #expect(
+                    try eventually { try play.total("answered", near.host) == answered + 1 })
+                #expect(try eventually { try capture.count() == 1 })
+                #expect(
+                    try capture.packets("icmpv6.nd.na.flag.r").allSatisfy {
+                        ["1", "True"].contains($0[0])
+                    })
+                #expect(try route().contains("default via \(gateway)"))
+            }
+        }
+
         @Test("a VM sends as itself only") func spoofing() throws {
             try scenario { play in
                 let (near, far) = try pair(play)

@@ -134,6 +134,11 @@ extension Scenarios {
 }
 
 extension Scenario {
+    /// The status of a port of the first host.
+    func port(_ name: String) throws -> PortStatus {
+        try #require(status(lab.hosts[0]).ports.first { $0.name == name })
+    }
+
     /// Ends the daemon of a host with a signal and starts another.
     fileprivate func restart(_ host: Host, by signal: Int32) throws {
         let old = try #require(daemons.first { $0.host === host })
@@ -141,11 +146,6 @@ extension Scenario {
         #expect(try eventually { !old.process.isRunning })
         // The device has kept its MAC and addresses: there is nothing to set up.
         try start(host, settingUp: false)
-    }
-
-    /// The status of a port of the first host.
-    fileprivate func port(_ name: String) throws -> PortStatus {
-        try #require(status(lab.hosts[0]).ports.first { $0.name == name })
     }
 }
 

@@ -61,6 +61,25 @@ extension Scenarios {
             }
         }
 
+        @Test("IPv6 without checksums", arguments: [false, true])
+        func noChecksum(byInterface: Bool) throws {
+            try refusal(LabOptions(ipv6Underlay: true)) { play, host in
+                // The interface's only address is then the one of IPv6.
+                try host.namespace.sh("ip", "-4", "addr", "flush", "dev", "eth0")
+                var configuration = play.lab.weftdConfiguration(for: host)
+                configuration.underlaySettings["checksum"] = "false"
+                let text = configuration.yaml
+                let address = "address: \"\(host.vtep)\""
+                #expect(text.contains(address))
+                let result = try run(
+                    play, host,
+                    configuration: byInterface
+                        ? text.replacing(address, with: "interface: eth0") : text)
+                #expect(result.status == (byInterface ? 1 : 2))
+                expectOneLine(result, naming: "underlay.checksum")
+            }
+        }
+
         @Test("the VXLAN port is the kernel's") func portOfTheKernel() throws {
             try refusal { play, host in
                 let device = "link add vx0 type vxlan id 5 dstport 4789 dev eth0\nlink set vx0 up\n"
@@ -114,8 +133,10 @@ extension Scenarios {
         private var weftd: String { "\(Lab.programDirectory)/weftd" }
 
         /// A host with one VM.
-        private func refusal(_ body: (Scenario, Host) throws -> Void) throws {
-            try scenario { play in
+        private func refusal(
+            _ options: LabOptions = LabOptions(), _ body: (Scenario, Host) throws -> Void
+        ) throws {
+            try scenario(options) { play in
                 let host = try play.hosts(1)[0]
                 _ = try play.vm("near", 1, on: host)
                 try body(play, host)

@@ -168,6 +168,15 @@ extension Scenario {
         try vm.namespace.sh("python3", script("frames.py"), "eth0", input: lines(frames))
     }
 
+    /// Sends frames through a TAP of a host, as the QEMU that holds it does: each with the ten
+    /// bytes of its virtio_net_hdr.
+    func send(_ frames: [(header: [UInt8], frame: [UInt8])], through tap: String, on host: Host)
+        throws
+    {
+        try host.namespace.sh(
+            "python3", script("tap.py"), tap, input: lines(frames.map { $0.header + $0.frame }))
+    }
+
     /// Sends UDP payloads as they are to the VXLAN port of a host.
     func send(_ payloads: [[UInt8]], toVTEPOf host: Host, from sender: Host) throws {
         try sender.namespace.sh(
