@@ -182,11 +182,12 @@ public final class EndpointTable: @unchecked Sendable {
     /// Slots, used or not.
     package var slotCount: Int { capacity }
 
-    /// Moves to a storage that is at most three eighths full; slots of removed endpoints go.
+    /// Moves to a storage that is at most three eighths full, twice as large unless there were
+    /// removals; slots of removed endpoints go.
     private func rebuild() {
         let old = published.load(ordering: .relaxed)
         var size = 16
-        while size * 3 < (count + 1) * 8 { size *= 2 }
+        while size * 3 < count * 8 { size *= 2 }
         let new = Self.allocate(capacity: size, seed: seed)
         let to = Self.view(of: new)
         forEach { key, location, seen in

@@ -209,7 +209,7 @@ public final class NeighborTable: @unchecked Sendable {
     private func rebuild() {
         let old = published.load(ordering: .relaxed)
         var size = 16
-        while size * 3 < (count + 1) * 8 { size *= 2 }
+        while size * 3 < count * 8 { size *= 2 }
         let new = Self.allocate(capacity: size, seed: seed)
         let to = Self.view(of: new)
         forEachNeighbor { key, neighbor in

@@ -111,7 +111,7 @@ struct EndpointTableTests {
                 .peer(UInt16(truncatingIfNeeded: number % 60_000)), seen: UInt32(number))
         }
         #expect(table.count == count)
-        #expect(table.slotCount <= 1 << 22)
+        #expect(table.slotCount == 1 << 21)
         #expect(domain.pending == 0, "without readers nothing waits")
         let view = table.view
         var wrong = 0
