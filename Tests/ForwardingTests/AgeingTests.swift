@@ -47,7 +47,7 @@ struct AgeingTests {
 
     @Test func aCallLooksAtAPieceOnly() {
         let keeper = keeper()
-        fill(keeper, 50_000, seen: 1)
+        fill(keeper, 150_000, seen: 1)
         let before = keeper.endpoints.count
         keeper.age(now: 10_000)
         let first = before - keeper.endpoints.count
