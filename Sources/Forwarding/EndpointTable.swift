@@ -41,11 +41,11 @@ public struct EndpointView {
     @usableFromInline let mask: UInt64
     @usableFromInline let seed: UInt64
 
-    @inlinable @inline(__always)
-    init(words: UnsafeMutablePointer<Atomic<UInt64>>, mask: UInt64, seed: UInt64) {
-        self.words = words
-        self.mask = mask
-        self.seed = seed
+    @inline(__always)
+    init(_ storage: SlotStorage) {
+        words = storage.words
+        mask = storage.mask
+        seed = storage.seed
     }
 
     /// The first slot to look at: the two halves of a full multiplication folded. The seed is
@@ -85,9 +85,8 @@ public struct EndpointView {
 
 /// The table itself. Every method but `view` belongs to the one writing thread.
 public final class EndpointTable: @unchecked Sendable {
-    /// Header of a storage: mask and seed, then the slots.
-    private static let headerBytes = 64
-    private let published: Atomic<UnsafeMutableRawPointer>
+    private static let wordsPerSlot = 2
+    private let published: PublishedStorage
     private let domain: ReclamationDomain
     private let seed: UInt64
     private var capacity: Int
@@ -103,17 +102,15 @@ public final class EndpointTable: @unchecked Sendable {
         self.domain = domain
         self.seed = seed
         self.capacity = max(16, capacity).nextPowerOfTwo
-        published = Atomic(Self.allocate(capacity: self.capacity, seed: seed))
-    }
-
-    deinit {
-        published.load(ordering: .relaxed).deallocate()
+        published = PublishedStorage(
+            SlotStorage(
+                capacity: self.capacity, wordsPerSlot: Self.wordsPerSlot, seed: seed))
     }
 
     /// The current storage, for one turn of a worker.
     @inline(__always)
     public var view: EndpointView {
-        Self.view(of: published.load(ordering: .sequentiallyConsistent))
+        EndpointView(published.current)
     }
 
     /// Sets where an endpoint is. `seen` is in seconds of the writer's clock.
@@ -185,11 +182,9 @@ public final class EndpointTable: @unchecked Sendable {
     /// Moves to a storage that is at most three eighths full, twice as large unless there were
     /// removals; slots of removed endpoints go.
     private func rebuild() {
-        let old = published.load(ordering: .relaxed)
-        var size = 16
-        while size * 3 < count * 8 { size *= 2 }
-        let new = Self.allocate(capacity: size, seed: seed)
-        let to = Self.view(of: new)
+        let size = SlotStorage.capacity(for: count)
+        let new = SlotStorage(capacity: size, wordsPerSlot: Self.wordsPerSlot, seed: seed)
+        let to = EndpointView(new)
         forEach { key, location, seen in
             var slot = to.home(key)
             while to.words[Int(slot &* 2)].load(ordering: .relaxed) != 0 {
@@ -201,26 +196,7 @@ public final class EndpointTable: @unchecked Sendable {
         }
         capacity = size
         used = count
-        published.store(new, ordering: .sequentiallyConsistent)
-        domain.retire(old)
-    }
-
-    private static func allocate(capacity: Int, seed: UInt64) -> UnsafeMutableRawPointer {
-        let bytes = headerBytes + capacity * 16
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-        memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-        memory.storeBytes(of: UInt64(capacity - 1), as: UInt64.self)
-        memory.storeBytes(of: seed, toByteOffset: 8, as: UInt64.self)
-        return memory
-    }
-
-    @inline(__always)
-    private static func view(of memory: UnsafeMutableRawPointer) -> EndpointView {
-        // SAFETY: `allocate` made the memory with this layout; Atomic<UInt64> is a UInt64 in it.
-        EndpointView(
-            words: (memory + headerBytes).assumingMemoryBound(to: Atomic<UInt64>.self),
-            mask: memory.load(as: UInt64.self),
-            seed: memory.load(fromByteOffset: 8, as: UInt64.self))
+        published.replace(with: new, retiringIn: domain)
     }
 }
 

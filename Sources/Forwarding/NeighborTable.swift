@@ -69,10 +69,10 @@ public struct NeighborView {
     @usableFromInline let seed: UInt64
 
     @inline(__always)
-    init(words: UnsafeMutablePointer<Atomic<UInt64>>, mask: UInt64, seed: UInt64) {
-        self.words = words
-        self.mask = mask
-        self.seed = seed
+    init(_ storage: SlotStorage) {
+        words = storage.words
+        mask = storage.mask
+        seed = storage.seed
     }
 
     @inline(__always)
@@ -119,8 +119,8 @@ public struct NeighborView {
 public final class NeighborTable: @unchecked Sendable {
     static let presentBit: UInt64 = 1 << 63
     static let fixedBit: UInt64 = 1 << 62
-    private static let headerBytes = 64
-    private let published: Atomic<UnsafeMutableRawPointer>
+    private static let wordsPerSlot = 4
+    private let published: PublishedStorage
     private let domain: ReclamationDomain
     private let seed: UInt64
     private var capacity: Int
@@ -134,17 +134,15 @@ public final class NeighborTable: @unchecked Sendable {
         self.domain = domain
         self.seed = seed
         self.capacity = max(16, capacity).nextPowerOfTwo
-        published = Atomic(Self.allocate(capacity: self.capacity, seed: seed))
-    }
-
-    deinit {
-        published.load(ordering: .relaxed).deallocate()
+        published = PublishedStorage(
+            SlotStorage(
+                capacity: self.capacity, wordsPerSlot: Self.wordsPerSlot, seed: seed))
     }
 
     /// The current storage, for one turn of a worker.
     @inline(__always)
     public var view: NeighborView {
-        Self.view(of: published.load(ordering: .sequentiallyConsistent))
+        NeighborView(published.current)
     }
 
     /// Who has an address.
@@ -207,19 +205,16 @@ public final class NeighborTable: @unchecked Sendable {
     }
 
     private func rebuild() {
-        let old = published.load(ordering: .relaxed)
-        var size = 16
-        while size * 3 < count * 8 { size *= 2 }
-        let new = Self.allocate(capacity: size, seed: seed)
-        let to = Self.view(of: new)
+        let size = SlotStorage.capacity(for: count)
+        let new = SlotStorage(capacity: size, wordsPerSlot: Self.wordsPerSlot, seed: seed)
+        let to = NeighborView(new)
         forEachNeighbor { key, neighbor in
             let (slot, _) = to.slot(key.address.high, key.address.low, UInt64(key.network) + 1)
             Self.fill(to, slot, key, neighbor.bits)
         }
         capacity = size
         used = count
-        published.store(new, ordering: .sequentiallyConsistent)
-        domain.retire(old)
+        published.replace(with: new, retiringIn: domain)
     }
 
     /// The value and the address first, the word that readers look for last.
@@ -231,23 +226,5 @@ public final class NeighborTable: @unchecked Sendable {
         view.words[base + 1].store(key.address.low, ordering: .relaxed)
         view.words[base + 3].store(value, ordering: .relaxed)
         view.words[base + 2].store(UInt64(key.network) + 1, ordering: .releasing)
-    }
-
-    private static func allocate(capacity: Int, seed: UInt64) -> UnsafeMutableRawPointer {
-        let bytes = headerBytes + capacity * 32
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-        memory.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-        memory.storeBytes(of: UInt64(capacity - 1), as: UInt64.self)
-        memory.storeBytes(of: seed, toByteOffset: 8, as: UInt64.self)
-        return memory
-    }
-
-    @inline(__always)
-    private static func view(of memory: UnsafeMutableRawPointer) -> NeighborView {
-        // SAFETY: `allocate` made the memory with this layout; Atomic<UInt64> is a UInt64 in it.
-        NeighborView(
-            words: (memory + headerBytes).assumingMemoryBound(to: Atomic<UInt64>.self),
-            mask: memory.load(as: UInt64.self),
-            seed: memory.load(fromByteOffset: 8, as: UInt64.self))
     }
 }

@@ -1,7 +1,7 @@
 // TableKeeper: the one writer of the tables. It applies what workers report, ages out what has
 // not been seen, and sets what configuration fixes. One thread calls it.
 
-public import Wire
+package import Wire
 
 package final class TableKeeper {
     package let domain: ReclamationDomain
