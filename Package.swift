@@ -36,7 +36,7 @@ let package = Package(
 
         // The packet's way, bottom up.
         .target(name: "Wire", dependencies: ["CLinux"], swiftSettings: hotPath),
-        .target(name: "Forwarding", dependencies: ["Wire"], swiftSettings: hotPath),
+        .target(name: "Forwarding", dependencies: ["CLinux", "Wire"], swiftSettings: hotPath),
         .target(name: "Uring", dependencies: ["CLinux", "CLiburing"], swiftSettings: hotPath),
         .target(
             name: "Ports", dependencies: ["CLinux", "CLibbpf", "Wire"], swiftSettings: language),

@@ -10,6 +10,7 @@
 import Forwarding
 import Glibc
 import Uring
+import Wire
 
 struct Worker: ~Copyable {
     // `out` holds the ring: it goes first when a worker ends, so that no request is left that
@@ -91,11 +92,27 @@ struct Worker: ~Copyable {
     private mutating func takeReceived(_ ready: Int) {
         var taken = 0
         while taken < ready, out.memory.hasReserve {
+            let ahead = taken &+ Egress.prefetchDistance
+            if ahead < ready { prefetch(out.ring.completion(at: ahead)) }
             take(out.ring.completion(at: taken))
             taken &+= 1
         }
         out.ring.advance(taken)
         settled = ready &- taken
+    }
+
+    /// Has the CPU fetch what the decision on a frame from a port will need, while those before
+    /// it are carried out. A packet socket's buffer says only when taken where its frame begins.
+    @inline(__always)
+    private func prefetch(_ completion: Completion) {
+        let tag = RequestTag(bits: completion.userData)
+        guard tag.kind == .port, completion.hasBuffer else { return }
+        let port = deliverer.ports[tag.index]
+        guard port.reading == .file,
+            completion.result >= Int32(port.headerLength) + Int32(Ethernet.headerLength)
+        else { return }
+        let frame = portBuffers.address(of: completion.bufferID) + Int(port.headerLength)
+        Egress.prefetch(frame, port: UInt16(truncatingIfNeeded: tag.index), out.view)
     }
 
     @inline(__always)

@@ -14,6 +14,7 @@
 // Inserting copies nothing else, and a lookup costs one multiplication and, but for collisions,
 // one cache line at any size.
 
+import CLinux
 public import Synchronization
 public import Wire
 
@@ -54,6 +55,12 @@ public struct EndpointView {
     func home(_ key: EndpointKey) -> UInt64 {
         let product = (key.bits ^ seed).multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15)
         return (product.high ^ product.low) & mask
+    }
+
+    /// Has the CPU fetch where a look-up of the key begins.
+    @inline(__always)
+    func prefetch(_ key: EndpointKey) {
+        weft_prefetch(UnsafeRawPointer(words + Int(home(key) &* 2)))
     }
 
     /// The value word of a key, 0 if it is not there.

@@ -142,14 +142,19 @@ extension ForwardingRig {
         return sent
     }
 
-    /// What a worker does with frames from a port, but for I/O: parse, count, decide, VXLAN header,
-    /// flow hash and congestion mark of the outer header. How many are to go to a peer.
+    /// What a worker does with frames from a port, but for I/O: fetch ahead, parse, count, decide,
+    /// VXLAN header, flow hash and congestion mark of the outer header. How many are to go to a
+    /// peer.
     package func egress(_ batch: borrowing FrameBatch) -> Int {
         let view = view
         let length = batch.frames.length
         var sent = 0
         var outer: UInt64 = 0
         for index in 0..<batch.frames.count {
+            let ahead = index &+ Egress.prefetchDistance
+            if ahead < batch.frames.count {
+                Egress.prefetch(batch.frames[ahead], port: 0, view)
+            }
             let frame = batch.frames[index]
             guard let layout = FrameLayout.parse(frame, length: length) else { continue }
             view.counters.add(.fromPorts)

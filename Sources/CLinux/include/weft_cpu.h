@@ -45,3 +45,6 @@ static inline void weft_name_thread(const char *name) {
 static inline void weft_precise_sleep(void) {
     prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 }
+
+/// Has the CPU fetch the cache line of an address that need not be readable.
+static inline void weft_prefetch(const void *address) { __builtin_prefetch(address); }
