@@ -3,8 +3,8 @@
 // Three kinds of threads: the workers forward; the keeper thread (Keeper.swift) writes the tables
 // and watches the interfaces; whoever asks for status calls in from outside.
 
-public import Catalog
 import CLinux
+public import Catalog
 import Forwarding
 import Glibc
 public import Logging

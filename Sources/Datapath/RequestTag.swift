@@ -25,7 +25,8 @@ struct RequestTag {
 
     @inline(__always)
     init(_ kind: Kind, index: Int = 0, generation: UInt32 = 0) {
-        bits = UInt64(kind.rawValue) << 56 | UInt64(generation & 0xff_ffff) << 32
+        bits =
+            UInt64(kind.rawValue) << 56 | UInt64(generation & 0xff_ffff) << 32
             | UInt64(UInt32(truncatingIfNeeded: index))
     }
 

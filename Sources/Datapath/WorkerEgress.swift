@@ -94,8 +94,9 @@ extension Worker {
         case .deliver(let port):
             // The superframe and its virtio header pass straight through. A checksum that is to
             // be completed later must not be one that completing would put into an address.
-            guard plan != nil
-                || Checksum.canComplete(frame.length, frame.layout, frame.virtio)
+            guard
+                plan != nil
+                    || Checksum.canComplete(frame.length, frame.layout, frame.virtio)
             else { return drop(.malformedOffload, frame.frames, frame.port) }
             deliverer.deliver(
                 frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,

@@ -79,7 +79,8 @@ public struct LearningQueue: @unchecked Sendable {
     private func fingerprint(_ sighting: Sighting, _ now: UInt32) -> UInt64 {
         var hash = sighting.endpoint.bits &* 0x9e37_79b9_7f4a_7c15
         hash = (hash ^ sighting.place << 28 ^ UInt64(now)) &* 0xd6e8_feb8_6659_fd93
-        hash = (hash ^ sighting.address.low ^ sighting.address.high.byteSwapped)
+        hash =
+            (hash ^ sighting.address.low ^ sighting.address.high.byteSwapped)
             &* 0xa076_1d64_78bd_642f
         return (hash ^ hash >> 32) | 1
     }

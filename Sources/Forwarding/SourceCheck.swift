@@ -106,7 +106,8 @@ enum SourceCheck {
     private static func isAllowedUnspecified(_ type: UInt8) -> Bool {
         switch type {
         case ND.solicitation, ND.routerSolicitation, ND.listenerReport, ND.listenerDone,
-            ND.listenerReportV2: true
+            ND.listenerReportV2:
+            true
         default: false
         }
     }

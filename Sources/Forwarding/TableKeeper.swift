@@ -49,7 +49,9 @@ package final class TableKeeper {
 
     /// Fixes an endpoint and its addresses, whatever was learned before.
     package func fix(network: UInt16, mac: MACAddress, addresses: [IPAddress], at place: Location) {
-        let fixed = place.isPort ? Location.port(place.index, fixed: true)
+        let fixed =
+            place.isPort
+            ? Location.port(place.index, fixed: true)
             : Location.peer(place.index, fixed: true)
         let key = EndpointKey(network: network, mac: mac)
         if let known = endpoints.view.lookup(key), !known.location.isFixed { remove(key) }

@@ -22,7 +22,6 @@ public struct Location: Hashable, Sendable {
     @inlinable @inline(__always)
     public init(bits: UInt32) { self.bits = bits }
 
-
     @inlinable @inline(__always)
     public static func port(_ index: UInt16, fixed: Bool = false) -> Location {
         Location(bits: 1 << 16 | UInt32(index) | (fixed ? 1 << 18 : 0))

@@ -42,7 +42,8 @@ struct Weftd: AsyncParsableCommand {
             print("\(checkedFile ?? file): valid")
             return
         }
-        let level = logLevel.flatMap { Logger.Level(rawValue: $0) }
+        let level =
+            logLevel.flatMap { Logger.Level(rawValue: $0) }
             ?? Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
         LoggingSystem.bootstrap { _ in
             var handler = StreamLogHandler.standardError(label: "weftd")

@@ -150,7 +150,8 @@ struct ConcurrentTableTests {
                 var isRight = view.networkCount == Int(generation % 50) + 1
                 for index in 0..<UInt16(view.networkCount) {
                     let network = view.network(index).pointee
-                    isRight = isRight && network.mtu == generation
+                    isRight =
+                        isRight && network.mtu == generation
                         && network.vni == generation * 100 + UInt32(index)
                         && view.network(vni: network.vni) == index
                         && view.member(network.ports, 0) == index

@@ -16,10 +16,12 @@ struct EgressTests {
         #expect(host.egress(a.to(b).udp()) == .drop(.portDown))
     }
 
-    @Test("A source that no station has", arguments: [
-        "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01",
-        "03:00:00:00:00:01",
-    ])
+    @Test(
+        "A source that no station has",
+        arguments: [
+            "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "33:33:00:00:00:01",
+            "03:00:00:00:00:01",
+        ])
     func invalidSource(_ mac: String) throws {
         var builder = a.to(b)
         builder.sourceMAC = try #require(MACAddress(mac))
@@ -39,9 +41,11 @@ struct EgressTests {
 
     // MARK: The destination
 
-    @Test("Group addressed: flood", arguments: [
-        "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:80:c2:00:00:00",
-    ])
+    @Test(
+        "Group addressed: flood",
+        arguments: [
+            "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:fb", "33:33:00:00:00:01", "01:80:c2:00:00:00",
+        ])
     func group(_ mac: String) throws {
         var builder = a.to(b)
         builder.destinationMAC = try #require(MACAddress(mac))

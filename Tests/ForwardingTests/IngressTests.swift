@@ -11,9 +11,11 @@ struct IngressTests {
 
     // MARK: Admission
 
-    @Test("Not VXLAN", arguments: [
-        "", "08", "0800 0000 0000 64", "0000 0000 0000 6400", "f7ff ffff 0000 64ff",
-    ])
+    @Test(
+        "Not VXLAN",
+        arguments: [
+            "", "08", "0800 0000 0000 64", "0000 0000 0000 6400", "f7ff ffff 0000 64ff",
+        ])
     func notVXLAN(_ datagram: String) {
         #expect(TestHost().admit(hex(datagram)) == .drop(.notVXLAN))
     }

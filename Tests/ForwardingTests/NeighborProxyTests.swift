@@ -45,12 +45,13 @@ struct NeighborProxyTests {
     @Test func arpProbeIsAnsweredSoThatTheAddressIsNotTaken() {
         let host = host()
         let reply = host.reply(host.egress(a.asks(b.ipv4, from: .any)))
-        #expect(reply.map { Array($0[14...]) }
-            == hex(
-                """
-                0001 0800 0604 0002 0200 0a00 0002 0a00 0002
-                0200 0a00 0001 0000 0000
-                """))
+        #expect(
+            reply.map { Array($0[14...]) }
+                == hex(
+                    """
+                    0001 0800 0604 0002 0200 0a00 0002 0a00 0002
+                    0200 0a00 0001 0000 0000
+                    """))
     }
 
     @Test func stationsBehindOnePortAnswerEachOther() {

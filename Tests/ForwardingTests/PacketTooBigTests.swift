@@ -139,9 +139,11 @@ struct PacketTooBigTests {
         #expect(host.egress(later) == .drop(.tooBig))
     }
 
-    @Test("A source that is no single host is not answered", arguments: [
-        "0.0.0.0", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
-    ])
+    @Test(
+        "A source that is no single host is not answered",
+        arguments: [
+            "0.0.0.0", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
+        ])
     func badSource(_ text: String) {
         var builder = a.to(b)
         builder.source = .v4(IPv4Address(text)!)

@@ -82,9 +82,11 @@ struct SourceCheckTests {
         #expect(drop(builder.icmpEcho()) == .spoofedIP)
     }
 
-    @Test("DHCP and nothing else comes from 0.0.0.0", arguments: [
-        (68, 67, true), (67, 68, false), (68, 68, false), (1068, 67, false), (68, 53, false),
-    ] as [(UInt16, UInt16, Bool)])
+    @Test(
+        "DHCP and nothing else comes from 0.0.0.0",
+        arguments: [
+            (68, 67, true), (67, 68, false), (68, 68, false), (1068, 67, false), (68, 53, false),
+        ] as [(UInt16, UInt16, Bool)])
     func dhcp(_ from: UInt16, _ to: UInt16, _ passes: Bool) {
         var builder = me.broadcast
         builder.source = .v4(.any)
@@ -144,7 +146,7 @@ struct SourceCheckTests {
 
     @Test func arpForOtherProtocols() {
         var frame = me.asks(other.ipv4)
-        frame[17] = 0x01 // protocol type
+        frame[17] = 0x01  // protocol type
         #expect(drop(frame) == .spoofedIP)
     }
 

@@ -6,9 +6,11 @@ import Wire
 
 @Suite("Underlay sockets", .enabled(if: isRoot))
 struct UnderlayTests {
-    @Test("A train goes from a transmitter to a receiver with its TOS", arguments: [
-        "127.0.0.1", "::1",
-    ])
+    @Test(
+        "A train goes from a transmitter to a receiver with its TOS",
+        arguments: [
+            "127.0.0.1", "::1",
+        ])
     func train(text: String) throws {
         let space = try TestNamespace()
         let address = try #require(IPAddress(text))

@@ -29,21 +29,25 @@ struct AddressTests {
         #expect(MACAddress(text) == nil)
     }
 
-    @Test("IPv4", arguments: [
-        ("0.0.0.0", 0), ("10.0.0.1", 0x0a00_0001), ("255.255.255.255", 0xffff_ffff),
-    ] as [(String, UInt32)])
+    @Test(
+        "IPv4",
+        arguments: [
+            ("0.0.0.0", 0), ("10.0.0.1", 0x0a00_0001), ("255.255.255.255", 0xffff_ffff),
+        ] as [(String, UInt32)])
     func ipv4(_ text: String, _ bits: UInt32) {
         #expect(IPv4Address(text)?.bits == bits)
         #expect(IPv4Address(bits: bits).description == text)
     }
 
-    @Test("IPv6, in the form of RFC 5952", arguments: [
-        ("::", "::", 0, 0), ("::1", "::1", 0, 1),
-        ("FE80:0:0:0:0:ff:fe00:1", "fe80::ff:fe00:1", 0xfe80 << 48, 0x0000_00ff_fe00_0001),
-        ("2001:db8::0:1", "2001:db8::1", 0x2001_0db8_0000_0000, 1),
-        ("::ffff:10.0.0.1", "::ffff:10.0.0.1", 0, 0xffff_0a00_0001),
-        ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", 0x0001_0002_0003_0004, 0x0005_0006_0007_0008),
-    ] as [(String, String, UInt64, UInt64)])
+    @Test(
+        "IPv6, in the form of RFC 5952",
+        arguments: [
+            ("::", "::", 0, 0), ("::1", "::1", 0, 1),
+            ("FE80:0:0:0:0:ff:fe00:1", "fe80::ff:fe00:1", 0xfe80 << 48, 0x0000_00ff_fe00_0001),
+            ("2001:db8::0:1", "2001:db8::1", 0x2001_0db8_0000_0000, 1),
+            ("::ffff:10.0.0.1", "::ffff:10.0.0.1", 0, 0xffff_0a00_0001),
+            ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", 0x0001_0002_0003_0004, 0x0005_0006_0007_0008),
+        ] as [(String, String, UInt64, UInt64)])
     func ipv6(_ text: String, _ canonical: String, _ high: UInt64, _ low: UInt64) {
         #expect(IPv6Address(text) == IPv6Address(high: high, low: low))
         #expect(IPv6Address(high: high, low: low).description == canonical)
@@ -69,21 +73,25 @@ struct AddressTests {
         #expect(stored == wire)
     }
 
-    @Test("Kinds of IPv6 addresses", arguments: [
-        ("fe80::1", true, false), ("febf::1", true, false), ("fec0::1", false, false),
-        ("ff02::1", false, true), ("fd00::1", false, false), ("::", false, false),
-    ])
+    @Test(
+        "Kinds of IPv6 addresses",
+        arguments: [
+            ("fe80::1", true, false), ("febf::1", true, false), ("fec0::1", false, false),
+            ("ff02::1", false, true), ("fd00::1", false, false), ("::", false, false),
+        ])
     func kinds(_ text: String, _ isLinkLocal: Bool, _ isMulticast: Bool) throws {
         let address = try #require(IPv6Address(text))
         #expect(address.isLinkLocal == isLinkLocal)
         #expect(address.isMulticast == isMulticast)
     }
 
-    @Test("Link-local address of a MAC (RFC 4291 appendix A)", arguments: [
-        ("02:00:0a:00:00:01", "fe80::aff:fe00:1"),
-        ("00:11:22:33:44:55", "fe80::211:22ff:fe33:4455"),
-        ("ff:ff:ff:ff:ff:ff", "fe80::fdff:ffff:feff:ffff"),
-    ])
+    @Test(
+        "Link-local address of a MAC (RFC 4291 appendix A)",
+        arguments: [
+            ("02:00:0a:00:00:01", "fe80::aff:fe00:1"),
+            ("00:11:22:33:44:55", "fe80::211:22ff:fe33:4455"),
+            ("ff:ff:ff:ff:ff:ff", "fe80::fdff:ffff:feff:ffff"),
+        ])
     func linkLocal(_ mac: String, _ address: String) throws {
         #expect(IPv6Address(linkLocalOf: try #require(MACAddress(mac))) == IPv6Address(address))
     }
@@ -96,10 +104,12 @@ struct AddressTests {
         #expect(IPv6Address("1::ffff:10.0.0.1")?.mappedIPv4 == nil)
     }
 
-    @Test("MAC", arguments: [
-        ("02:00:0a:00:00:01", 0x0200_0a00_0001), ("02-00-0a-00-00-01", 0x0200_0a00_0001),
-        ("FF:ff:Ff:fF:FF:FF", 0xffff_ffff_ffff), ("00:00:00:00:00:00", 0),
-    ] as [(String, UInt64)])
+    @Test(
+        "MAC",
+        arguments: [
+            ("02:00:0a:00:00:01", 0x0200_0a00_0001), ("02-00-0a-00-00-01", 0x0200_0a00_0001),
+            ("FF:ff:Ff:fF:FF:FF", 0xffff_ffff_ffff), ("00:00:00:00:00:00", 0),
+        ] as [(String, UInt64)])
     func mac(_ text: String, _ bits: UInt64) throws {
         let mac = try #require(MACAddress(text))
         #expect(mac.bits == bits)
@@ -116,10 +126,12 @@ struct AddressTests {
         #expect((0..<6).map(mac.octet) == hex("0123 4567 89ef"))
     }
 
-    @Test("Group addresses", arguments: [
-        ("ff:ff:ff:ff:ff:ff", true, true), ("01:00:5e:00:00:01", true, false),
-        ("33:33:00:00:00:01", true, false), ("02:00:0a:00:00:01", false, false),
-    ])
+    @Test(
+        "Group addresses",
+        arguments: [
+            ("ff:ff:ff:ff:ff:ff", true, true), ("01:00:5e:00:00:01", true, false),
+            ("33:33:00:00:00:01", true, false), ("02:00:0a:00:00:01", false, false),
+        ])
     func groups(_ text: String, _ isMulticast: Bool, _ isBroadcast: Bool) throws {
         let mac = try #require(MACAddress(text))
         #expect(mac.isMulticast == isMulticast)

@@ -113,13 +113,15 @@ struct FrameLayoutTests {
         #expect(layout?.packetEnd == 50)
     }
 
-    @Test("A header that cannot be is layer 2", arguments: [
-        "3500", // version 3
-        "6500", // version 6
-        "4400", // sixteen bytes of header
-        "4000", // no header at all
-        "4f00", // sixty bytes of header where there are twenty-eight
-    ])
+    @Test(
+        "A header that cannot be is layer 2",
+        arguments: [
+            "3500",  // version 3
+            "6500",  // version 6
+            "4400",  // sixteen bytes of header
+            "4000",  // no header at all
+            "4f00",  // sixty bytes of header where there are twenty-eight
+        ])
     func badVersionOrLength(_ start: String) {
         let header = hex(start) + Self.ipv4.dropFirst(2)
         #expect(parseIPv4(header) == layer2(0x0800, at: 14, end: 42))
@@ -154,11 +156,13 @@ struct FrameLayoutTests {
         #expect(layout?.transportOffset == 0)
     }
 
-    @Test("Fragments", arguments: [
-        (0x0000, false, true), (0x4000, false, true), (0x8000, false, true),
-        (0x2000, true, true), (0x0001, true, false), (0x2001, true, false),
-        (0x1fff, true, false),
-    ] as [(UInt16, Bool, Bool)])
+    @Test(
+        "Fragments",
+        arguments: [
+            (0x0000, false, true), (0x4000, false, true), (0x8000, false, true),
+            (0x2000, true, true), (0x0001, true, false), (0x2001, true, false),
+            (0x1fff, true, false),
+        ] as [(UInt16, Bool, Bool)])
     func fragments(_ field: UInt16, _ isFragment: Bool, _ hasTransport: Bool) {
         let header = Self.ipv4[..<6] + be16(field) + Self.ipv4[8...]
         let layout = parseIPv4(Array(header))
@@ -167,9 +171,11 @@ struct FrameLayoutTests {
         #expect(layout?.transportOffset == (hasTransport ? 34 : 0))
     }
 
-    @Test("The fixed transport header must be whole", arguments: [
-        (6, 20), (17, 8), (1, 4),
-    ] as [(UInt8, Int)])
+    @Test(
+        "The fixed transport header must be whole",
+        arguments: [
+            (6, 20), (17, 8), (1, 4),
+        ] as [(UInt8, Int)])
     func cutOffTransport(_ proto: UInt8, _ needed: Int) {
         for length in 0...needed {
             let header =
@@ -241,9 +247,11 @@ struct FrameLayoutTests {
         #expect(parse(frame) == layer2(0x86dd, at: 14, end: frame.count))
     }
 
-    @Test("Fragment header", arguments: [
-        (0x0000, true), (0x0001, true), (0x0008, false), (0xfff9, false),
-    ] as [(UInt16, Bool)])
+    @Test(
+        "Fragment header",
+        arguments: [
+            (0x0000, true), (0x0001, true), (0x0008, false), (0xfff9, false),
+        ] as [(UInt16, Bool)])
     func ipv6Fragments(_ field: UInt16, _ hasTransport: Bool) {
         let layout = parse(ipv6(44, [17, 0] + be16(field) + hex("0000 0001") + Self.udp))
         #expect(layout?.isFragment == true)

@@ -15,10 +15,12 @@ struct VXLANTests {
         return bytes
     }
 
-    @Test("Written", arguments: [
-        (0, "0800 0000 0000 0000"), (1, "0800 0000 0000 0100"),
-        (0x12_3456, "0800 0000 1234 5600"), (0xff_ffff, "0800 0000 ffff ff00"),
-    ] as [(UInt32, String)])
+    @Test(
+        "Written",
+        arguments: [
+            (0, "0800 0000 0000 0000"), (1, "0800 0000 0000 0100"),
+            (0x12_3456, "0800 0000 1234 5600"), (0xff_ffff, "0800 0000 ffff ff00"),
+        ] as [(UInt32, String)])
     func written(_ number: UInt32, _ expected: String) {
         #expect(bytes(VXLAN.header(vni: number)) == hex(expected))
         #expect(vni(hex(expected)) == number)

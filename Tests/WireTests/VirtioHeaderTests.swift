@@ -38,10 +38,12 @@ struct VirtioHeaderTests {
         #expect(!VirtioHeader().needsChecksum)
     }
 
-    @Test("Segmentation", arguments: [
-        (0x00, false), (0x80, false), (0x01, true), (0x81, true), (0x04, true), (0x84, true),
-        (0x05, true), (0x7f, true),
-    ] as [(UInt8, Bool)])
+    @Test(
+        "Segmentation",
+        arguments: [
+            (0x00, false), (0x80, false), (0x01, true), (0x81, true), (0x04, true), (0x84, true),
+            (0x05, true), (0x7f, true),
+        ] as [(UInt8, Bool)])
     func segmentation(_ type: UInt8, _ isSuperframe: Bool) {
         let header = read([0, type, 0, 0, 0, 0, 0, 0, 0, 0])
         #expect(header.isSuperframe == isSuperframe)
