@@ -109,7 +109,8 @@ let package = Package(
             swiftSettings: language),
         .testTarget(
             name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
-        .testTarget(name: "DatapathTests", dependencies: ["Datapath"], swiftSettings: language),
+        .testTarget(
+            name: "DatapathTests", dependencies: ["Datapath", "Uring"], swiftSettings: language),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),
         .testTarget(

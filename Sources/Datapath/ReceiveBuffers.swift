@@ -2,14 +2,20 @@
 //
 // The kernel takes a group's buffers in turn. With all of them in its hands each read would touch
 // the one that was used longest ago, and 256 buffers of 64 KiB are more than any cache holds. So
-// it gets only a window of them, those used last first: bulk TCP then goes round in a megabyte.
-// Small frames take a buffer each, so the window doubles whenever a turn uses most of it, and
-// halves after a while of using little.
+// it gets only a window of them, those used last first.
+//
+// A turn touches each byte three times (in, checksum, out), so its bytes should fit the cache of
+// one core, while small frames, which take a buffer each, want turns of many. So the window
+// follows both: it doubles when a turn uses most of it for few bytes, and halves when a turn
+// took more bytes than the cache holds, or after a while of using little.
 
 import Uring
 
 struct ReceiveBuffers: ~Copyable {
-    static let smallestWindow = 16
+    static let smallestWindow = 4
+    static let firstWindow = 16
+    /// Bytes of a turn that the cache of a core (L2) is taken to hold beside all else.
+    static let turnBytes = 256 << 10
     /// Turns over which little must be used before the window shrinks.
     private static let patience = 256
 
@@ -20,8 +26,10 @@ struct ReceiveBuffers: ~Copyable {
     /// Buffers that the kernel has filled and that this turn's operations may still read from.
     private let spent: UnsafeMutablePointer<UInt16>
     private var spentCount = 0
+    /// Bytes in the spent ones.
+    private var spentBytes = 0
     /// How many buffers the kernel should have.
-    private(set) var window = ReceiveBuffers.smallestWindow
+    private(set) var window = ReceiveBuffers.firstWindow
     /// How many it has, and which.
     private var lent = 0
     private let isLent: UnsafeMutablePointer<Bool>
@@ -58,12 +66,13 @@ struct ReceiveBuffers: ~Copyable {
     /// The kernel has filled a buffer. False if it did not have it: Linux 6.12 before d8e1dec2f860
     /// may name one twice, and what it holds then is anyone's guess.
     @inline(__always)
-    mutating func take(_ id: UInt16) -> Bool {
+    mutating func take(_ id: UInt16, bytes: Int32) -> Bool {
         guard isLent[Int(id)] else { return false }
         isLent[Int(id)] = false
         lent &-= 1
         spent[spentCount] = id
         spentCount &+= 1
+        spentBytes &+= Int(max(0, bytes))
         return true
     }
 
@@ -73,14 +82,16 @@ struct ReceiveBuffers: ~Copyable {
         for i in 0..<spentCount { idle[idleCount &+ i] = spent[i] }
         idleCount &+= spentCount
         spentCount = 0
+        spentBytes = 0
         grewThisTurn = false
         lend()
     }
 
     /// The kernel ran out of buffers: it gets more at once, so that what is prepared next finds
-    /// some. Once a turn, however many requests have ended for want of one.
+    /// some. Once a turn, however many requests have ended for want of one, and not for bulk, which
+    /// is better taken in small turns.
     mutating func grow() {
-        guard !grewThisTurn else { return }
+        guard !grewThisTurn, spentBytes < ReceiveBuffers.turnBytes else { return }
         grewThisTurn = true
         window = min(ring.count, window &* 2)
         lend()
@@ -88,6 +99,7 @@ struct ReceiveBuffers: ~Copyable {
 
     private mutating func adapt() {
         mostUsed = max(mostUsed, spentCount)
+        if spentBytes > 2 &* ReceiveBuffers.turnBytes { return shrink() }
         if spentCount &* 4 > window &* 3 {
             grow()
             mostUsed = 0
@@ -96,7 +108,13 @@ struct ReceiveBuffers: ~Copyable {
         }
         turns &+= 1
         guard turns >= ReceiveBuffers.patience else { return }
-        if mostUsed &* 4 < window { window = max(ReceiveBuffers.smallestWindow, window / 2) }
+        if mostUsed &* 4 < window { return shrink() }
+        mostUsed = 0
+        turns = 0
+    }
+
+    private mutating func shrink() {
+        window = max(ReceiveBuffers.smallestWindow, window / 2)
         mostUsed = 0
         turns = 0
     }

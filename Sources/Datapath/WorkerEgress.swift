@@ -19,7 +19,9 @@ struct PortFrame {
 extension Worker {
     /// A completed read of a port's queue.
     mutating func fromPort(_ tag: RequestTag, _ completion: Completion) {
-        let hasBuffer = completion.hasBuffer && portBuffers.take(completion.bufferID)
+        let hasBuffer =
+            completion.hasBuffer
+            && portBuffers.take(completion.bufferID, bytes: completion.result)
         if completion.result == -ENOBUFS { portBuffers.grow() }
         let isCurrent = deliverer.noteRead(tag, isOver: !completion.more, result: completion.result)
         guard isCurrent else { return }

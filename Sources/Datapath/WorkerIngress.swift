@@ -6,7 +6,9 @@ import Wire
 extension Worker {
     /// A completed receive from the underlay: a datagram, or a train of equal ones.
     mutating func fromUnderlay(_ completion: Completion) {
-        let hasBuffer = completion.hasBuffer && underlayBuffers.take(completion.bufferID)
+        let hasBuffer =
+            completion.hasBuffer
+            && underlayBuffers.take(completion.bufferID, bytes: completion.result)
         if completion.result == -ENOBUFS { underlayBuffers.grow() }
         if !completion.more { receives.underlayNeedsArming = true }
         guard completion.result >= 0, hasBuffer,
