@@ -16,8 +16,8 @@ readonly RUN_PACKAGES=(
     liburing-dev libbpf-dev pkg-config git ca-certificates
     iproute2 nftables ethtool kmod iputils-ping iperf3
 )
-# What benchmarks compare with, and draw with.
-readonly BENCH_PACKAGES=(openvswitch-switch python3-matplotlib)
+# What benchmarks compare with, measure round trips with, and draw with.
+readonly BENCH_PACKAGES=(openvswitch-switch python3-matplotlib sockperf)
 # What tests compare with, look at packets with, and run guests on.
 readonly TEST_PACKAGES=(
     openvswitch-switch qemu-system-x86 busybox-static

@@ -44,15 +44,24 @@ public struct NetworkNamespace: Sendable, Hashable, Codable {
 
     /// Whether something inside listens on a TCP port.
     public func isListening(onTCP port: UInt16) throws -> Bool {
+        try hasSocket(in: ["tcp", "tcp6"], port, state: "0A")
+    }
+
+    /// Whether something inside takes datagrams at a UDP port.
+    public func isBound(toUDP port: UInt16) throws -> Bool {
+        try hasSocket(in: ["udp", "udp6"], port, state: "07")
+    }
+
+    /// Looks into tables of /proc/net (proc_net(5)), whose states are those of TCP: 0A is LISTEN,
+    /// 07 CLOSE, which a UDP socket that is not connected is in.
+    private func hasSocket(in tables: [String], _ port: UInt16, state: String) throws -> Bool {
         let hexadecimal = String(port, radix: 16, uppercase: true)
         let suffix = ":" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
-        let tables = try enter {
-            try ["tcp", "tcp6"].map { try readFile("/proc/thread-self/net/\($0)") }
-        }
-        // Columns: slot, local address, remote address, state (0A is LISTEN), ...
-        return tables.joined().split(separator: "\n").contains { line in
+        let texts = try enter { try tables.map { try readFile("/proc/thread-self/net/\($0)") } }
+        // Columns: slot, local address, remote address, state, ...
+        return texts.joined().split(separator: "\n").contains { line in
             let columns = line.split(separator: " ")
-            return columns.count > 3 && columns[1].hasSuffix(suffix) && columns[3] == "0A"
+            return columns.count > 3 && columns[1].hasSuffix(suffix) && columns[3] == state
         }
     }
 

@@ -8,7 +8,7 @@ extension Bed {
         let server = try destination.spawn(
             [Self.program, "accept", "--port", "\(port)", "--seconds", "\(seconds + 10)"], "accept")
         defer { server.stop() }
-        try waitForListener(port, of: server)
+        try wait(for: server) { try destination.namespace.isListening(onTCP: port) }
         let client = [
             Self.program, "connect", "\(destination.address)", "--port", "\(port)",
             "--seconds", "\(seconds)",

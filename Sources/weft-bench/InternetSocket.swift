@@ -1,6 +1,13 @@
+import ArgumentParser
 import CLinux
 import Glibc
 import Wire
+
+/// Reads an address of the command line.
+func parseIPv4(_ text: String) throws -> IPv4Address {
+    guard let address = IPv4Address(text) else { throw ValidationError("no address: \(text)") }
+    return address
+}
 
 /// A socket of IPv4 that is closed when it goes.
 struct InternetSocket: ~Copyable {

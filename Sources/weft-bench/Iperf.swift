@@ -54,7 +54,7 @@ extension Bed {
     func runIperf(_ arguments: [String], limit: Int) throws -> (IperfReport, Cost) {
         let server = try destination.spawn(["iperf3", "-s", "-1"], "iperf3")
         defer { server.stop() }
-        try waitForListener(5201, of: server)
+        try wait(for: server) { try destination.namespace.isListening(onTCP: 5201) }
         let client = ["iperf3", "-c", "\(destination.address)", "--json"] + arguments
         return try measure {
             let result = try source.namespace.run(client, timeout: .seconds(limit))
@@ -65,10 +65,10 @@ extension Bed {
         }
     }
 
-    /// Waits until a server of the destination listens on a TCP port.
-    func waitForListener(_ port: UInt16, of server: LabProcess) throws {
+    /// Waits until a server that was started is ready.
+    func wait(for server: LabProcess, until isReady: () throws -> Bool) throws {
         let deadline = ContinuousClock.now + .seconds(3)
-        while try !destination.namespace.isListening(onTCP: port) {
+        while try !isReady() {
             guard server.isRunning, ContinuousClock.now < deadline else {
                 throw LabError.timedOut(waitingFor: server.name, detail: server.logTail())
             }

@@ -7,6 +7,7 @@ extension MachineDescription {
     /// Packages whose programs take part.
     private static let packages = [
         "ethtool", "iperf3", "iproute2", "libc6", "liburing2", "nftables", "openvswitch-switch",
+        "sockperf",
     ]
 
     /// The machine that this program runs on.

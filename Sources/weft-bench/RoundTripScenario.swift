@@ -1,21 +1,27 @@
-import FoundationEssentials
+import BenchSupport
 import Lab
 
 extension Bed {
-    /// Round trips of a small UDP message from source to destination and back, one at a time.
+    private static let roundTripPort: UInt16 = 7007
+
+    /// Round trips of a small UDP message from source to destination and back, one at a time, with
+    /// sockperf(1).
     func measureRoundTrip(seconds: Int) throws -> ScenarioResult {
-        let port = "7007"
-        let echo = try startHelper(
-            ["echo", "--port", port, "--seconds", "\(seconds + 10)"], on: destination, name: "echo")
-        defer { echo.stop() }
+        let port = "\(Self.roundTripPort)"
+        let address = "\(destination.address)"
+        let server = try destination.spawn(
+            ["sockperf", "server", "-i", address, "-p", port], "sockperf")
+        defer { server.stop() }
+        try wait(for: server) { try destination.namespace.isBound(toUDP: Self.roundTripPort) }
         let client = [
-            Self.program, "ping-pong", "\(destination.address)", "--port", port,
-            "--seconds", "\(seconds)",
+            "sockperf", "ping-pong", "-i", address, "-p", port, "-t", "\(seconds)", "-m", "16",
+            "--full-rtt",
         ]
         let (report, cost) = try measure {
             let output = try Command(client, timeout: .seconds(seconds + 10))
                 .inside(source.namespace).check()
-            return try JSONDecoder().decode(PingPongReport.self, from: Data(output.utf8))
+            guard let report = SockperfReport(output) else { throw BenchError(output) }
+            return report
         }
         return ScenarioResult(
             figures: [

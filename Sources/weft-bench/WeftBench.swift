@@ -8,9 +8,8 @@ struct WeftBench: ParsableCommand {
         abstract: "Measure the overlay, and what it is compared with, on an emulated VPC.",
         subcommands: [
             RunCommand.self, ScaleCommand.self, CompareCommand.self, GenerateCommand.self,
-            SinkCommand.self, PingPongCommand.self, EchoCommand.self,
-            SendDatagramsCommand.self, ReceiveDatagramsCommand.self, ConnectCommand.self,
-            AcceptCommand.self,
+            SinkCommand.self, SendDatagramsCommand.self, ReceiveDatagramsCommand.self,
+            ConnectCommand.self, AcceptCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
 }

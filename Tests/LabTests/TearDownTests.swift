@@ -80,7 +80,8 @@ struct TearDownTests {
         #expect(try traces() == [])
     }
 
-    /// Killed before, while and after it builds, by each signal that it catches.
+    /// Killed before, while and after it builds, by each signal that it catches. A shell has what
+    /// it starts in the background ignore SIGINT, until the program says otherwise.
     @Test(
         .enabled(if: Lab.hasProgram("weft"), "set WEFT_BIN to the directory of a built weft"),
         arguments: ["INT", "TERM", "HUP"], [0.02, 0.05, 0.5])
@@ -89,7 +90,7 @@ struct TearDownTests {
         let result = try Command([
             "sh", "-c",
             """
-            \(weft) lab up --foreground --name \(name) & pid=$!
+            env --default-signal=INT \(weft) lab up --foreground --name \(name) & pid=$!
             sleep \(delay); kill -\(signal) $pid; wait $pid
             """,
         ]).run()
