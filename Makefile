@@ -25,6 +25,7 @@ test: ## build all, run every test; those that need root or the kernel skip wher
 	@scripts/install.sh test
 	swift build -c release --product weftd
 	swift build -c release --product weft
+	swift build -c release --product weft-bench
 	WEFT_BIN=$(CURDIR)/$(RELEASE) swift test
 
 bench: ## measure all systems in all scenarios, and scale, under 30 minutes (root, a quiet machine)

@@ -110,7 +110,8 @@ let package = Package(
         .testTarget(
             name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(
-            name: "DatapathTests", dependencies: ["Datapath", "Uring"], swiftSettings: language),
+            name: "DatapathTests", dependencies: ["Catalog", "Datapath", "Uring"],
+            swiftSettings: language),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),
         .testTarget(

@@ -110,13 +110,20 @@ extension Configuration {
         peers.first { $0.name == name }
     }
 
-    /// The names of the networks that `peer` takes part in.
-    public func networks(of peer: Peer) -> [String] {
-        peer.networks ?? networks.map(\.name)
-    }
-
     /// The peers that take part in `network`: its flood list, and the only sources it accepts.
     public func peers(of network: Network) -> [Peer] {
-        peers.filter { $0.networks?.contains(network.name) ?? true }
+        peers.filter { $0.takesPart(in: network) }
+    }
+
+    /// The sections of the file in which `other` differs and that are read at start only: all but
+    /// `networks`, `ports` and `peers`.
+    public func sectionsThatNeedRestart(for other: Configuration) -> [String] {
+        let sections = [
+            ("host", host == other.host), ("underlay", underlay == other.underlay),
+            ("workers", workers == other.workers), ("busyPoll", busyPoll == other.busyPoll),
+            ("offloads", offloads == other.offloads), ("control", control == other.control),
+            ("log", log == other.log),
+        ]
+        return sections.filter { !$0.1 }.map(\.0)
     }
 }

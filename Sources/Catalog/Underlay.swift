@@ -46,4 +46,9 @@ public struct Peer: Sendable, Equatable {
         self.address = address
         self.networks = networks
     }
+
+    /// Whether it has `network`.
+    public func takesPart(in network: Network) -> Bool {
+        networks?.contains(network.name) ?? true
+    }
 }

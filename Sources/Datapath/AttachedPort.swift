@@ -63,6 +63,11 @@ final class AttachedPort {
         try? link.setSegmentationLimit(min(65536, segments * payload + 400))
     }
 
+    /// A TAP that Weft made goes when its last descriptor is closed, not when it is told to.
+    func endWithUs() {
+        if case .tap(let tap) = device { try? tap.setPersistent(false) }
+    }
+
     var isTap: Bool {
         if case .tap = device { true } else { false }
     }

@@ -19,6 +19,7 @@ public struct DatapathError: Error, CustomStringConvertible {
 
 /// The dataplane of one host.
 public final class Datapath: @unchecked Sendable {
+    /// As it was at the start: what changes later is the keeper's.
     let configuration: Configuration
     let underlay: SocketAddress
     let features: Features
@@ -67,6 +68,14 @@ public final class Datapath: @unchecked Sendable {
         }
     }
 
+    /// Makes networks, ports and peers what `new` says; what is in both goes on meanwhile.
+    /// - Returns: what has changed, for people.
+    /// - Throws: `DatapathError`, and nothing has changed.
+    public func apply(_ new: Configuration) throws(DatapathError) -> String {
+        let keeper = keeper
+        return try keeper.perform { keeper.apply(new) }.get()
+    }
+
     /// Finishes what is in flight, stops the workers and closes everything.
     public func stop() {
         keeper.stop()
@@ -91,8 +100,9 @@ public final class Datapath: @unchecked Sendable {
             ("networks", configuration.networks.count), ("ports", configuration.ports.count),
             ("peers", configuration.peers.count),
         ]
-        for (name, count) in counts where count > 65534 {
-            throw DatapathError(description: "\(name): \(count) of them, at most 65534 fit")
+        for (name, count) in counts where count > Rows.Capacity.most {
+            throw DatapathError(
+                description: "\(name): \(count) of them, at most \(Rows.Capacity.most) fit")
         }
     }
 
@@ -131,7 +141,7 @@ public final class Datapath: @unchecked Sendable {
                         coalesces: features.coalesce.inUse,
                         readsMultishot: features.readMultishot.inUse),
                     spinning: spinning(configuration.busyPoll),
-                    portCapacity: configuration.ports.count)
+                    portCapacity: keeper.capacity.ports)
                 workers.append(
                     try WorkerThread(
                         index, parts, keeper.workerTables[index],

@@ -7,6 +7,8 @@ struct Deliverer: ~Copyable {
     /// The worker's queue of each port, by the port's index.
     let ports: UnsafeMutablePointer<WorkerPort>
     let capacity: Int
+    /// No port at or above this index was ever attached.
+    var used = 0
 
     init(capacity: Int) {
         self.capacity = capacity

@@ -12,21 +12,27 @@ import Synchronization
 import Wire
 
 final class Keeper: @unchecked Sendable {
-    let configuration: Configuration
     let underlay: IPAddress
     let tables = TableKeeper()
     let workerTables: [WorkerTables]
+    let capacity: Rows.Capacity
     let logger: Logger
     // What follows belongs to the keeper's thread once it has been started.
+    var configuration: Configuration
+    var rows: Rows
     var workers: [WorkerThread] = []
+    /// The open device of each port, by its row.
     var ports: [AttachedPort?]
     /// The last reason why a port could not be attached, to say each once.
     var complaints: [String?]
+    /// What was counted for a row before it became that of another port or peer.
+    var baselines = Baselines()
     var monitors: [NetworkNamespace?: LinkMonitor] = [:]
     /// Which namespaces the names stood for when they were first looked at.
     var namespaceIdentities: [NetworkNamespace: NetworkNamespace.Identity] = [:]
     /// Whether TAPs give UDP superframes; nil until there was one.
     var kernelTakesUSO: Bool?
+    /// Of each peer, by its row.
     var pathMTUs: [Int] = []
     var plan: TopologyPlan
     private var ticks = 0
@@ -43,23 +49,26 @@ final class Keeper: @unchecked Sendable {
         self.configuration = configuration
         self.underlay = underlay
         self.logger = logger
+        let rows = Rows(configuration)
+        let capacity = Rows.Capacity(for: configuration)
+        self.rows = rows
+        self.capacity = capacity
         let event = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
         guard event >= 0 else { throw SystemError(call: "eventfd", errno: errno) }
         self.event = event
         let tables = tables
         workerTables = (0..<count).map { _ in
-            let counters = Counters(
-                portCapacity: configuration.ports.count, peerCapacity: configuration.peers.count)
+            let counters = Counters(portCapacity: capacity.ports, peerCapacity: capacity.peers)
             return WorkerTables(tables, counters: counters, keeperEvent: event)
         }
         ports = configuration.ports.map { _ in nil }
         complaints = configuration.ports.map { _ in nil }
-        pathMTUs = Keeper.measurePaths(configuration, underlay)
+        pathMTUs = Keeper.measurePaths(rows.peers, underlay)
         plan = TopologyPlan(
-            configuration: configuration, underlay: underlay, pathMTUs: pathMTUs,
+            rows: rows, underlay: underlay, pathMTUs: pathMTUs,
             interfaceMTU: Keeper.interfaceMTU(of: underlay), takesUDPSuperframes: [])
-        plan.fixEndpoints(in: tables)
         tables.publish(plan.description)
+        tables.fix(plan.fixedEndpoints)
     }
 
     deinit { close(event) }

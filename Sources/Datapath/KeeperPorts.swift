@@ -22,7 +22,7 @@ extension Keeper {
     /// Attaches every port that has no device, as far as there is one.
     func attachMissing() {
         var attached = false
-        for index in ports.indices where ports[index] == nil {
+        for (index, _) in rows.ports.entries where ports[index] == nil {
             do {
                 try attach(index)
                 attached = true
@@ -36,7 +36,7 @@ extension Keeper {
     /// Attaches every port that has a device now, at start. A device that is missing may come
     /// later; what no waiting mends is thrown: no driver, no privilege.
     func attachFirst() throws(SystemError) {
-        for index in ports.indices {
+        for (index, _) in rows.ports.entries {
             do {
                 try attach(index)
             } catch {
@@ -51,11 +51,9 @@ extension Keeper {
     }
 
     private func attach(_ index: Int) throws(SystemError) {
-        let port = configuration.ports[index]
-        guard let network = configuration.network(named: port.network) else { return }
+        guard let port = rows.ports[index], let mtu = plan.mtu(of: port) else { return }
         let device = try AttachedPort(
-            port, mtu: plan.mtu(of: network), workers: workers.count,
-            offloads: configuration.offloads)
+            port, mtu: mtu, workers: workers.count, offloads: configuration.offloads)
         ports[index] = device
         complaints[index] = nil
         for worker in workers {
@@ -79,11 +77,19 @@ extension Keeper {
     private func complain(_ index: Int, _ reason: String) {
         guard complaints[index] != reason else { return }
         complaints[index] = reason
-        logger.warning("port \(configuration.ports[index].name): \(reason); will try again")
+        logger.warning("port \(name(ofPort: index)): \(reason); will try again")
     }
 
+    private func name(ofPort index: Int) -> String { rows.ports[index]?.name ?? "\(index)" }
+
     /// Lets go of a device that is gone.
-    private func detach(_ index: Int, _ reason: String) {
+    private func lose(_ index: Int, _ reason: String) {
+        detach(index)
+        logger.warning("port \(name(ofPort: index)): \(reason)")
+    }
+
+    /// Lets go of a port's device, and if it is to be deleted and Weft made it, of its being there.
+    func detach(_ index: Int, deletingDevice: Bool = false) {
         guard let device = ports[index] else { return }
         let before = workers.map(\.mailbox.acknowledgements)
         for worker in workers { worker.mailbox.post(.detach(UInt16(index))) }
@@ -96,9 +102,9 @@ extension Keeper {
                 continue
             }
         }
+        if deletingDevice { device.endWithUs() }
         withExtendedLifetime(device) { ports[index] = nil }
         tables.forget(.port(UInt16(index)))
-        logger.warning("port \(configuration.ports[index].name): \(reason)")
     }
 
     private func waitForAcknowledgement(_ worker: WorkerThread, beyond count: Int) -> Bool {
@@ -127,7 +133,7 @@ extension Keeper {
         switch event {
         case .gone(let link):
             for index in indices(of: link, in: namespace) where ports[index]?.isGone == true {
-                detach(index, "\(link.name) is gone; will attach it when it returns")
+                lose(index, "\(link.name) is gone; will attach it when it returns")
             }
             attachMissing()
         case .appeared: attachMissing()
@@ -142,7 +148,7 @@ extension Keeper {
     func forgetDeletedTaps() {
         for index in ports.indices {
             guard let device = ports[index], device.isTap, device.isGone else { continue }
-            detach(index, "\(device.link.name) is gone; will make it again")
+            lose(index, "\(device.link.name) is gone; will make it again")
         }
         attachMissing()
     }
@@ -161,7 +167,7 @@ extension Keeper {
             for index in ports.indices where ports[index]?.link.namespace == namespace {
                 // A TAP that was moved out before is not touched by it.
                 if ports[index]?.hasLeft(namespaceIdentities[namespace]) == true { continue }
-                detach(index, "its network namespace \(namespace) was removed")
+                lose(index, "its network namespace \(namespace) was removed")
             }
             monitors[namespace] = nil
         }
@@ -172,34 +178,37 @@ extension Keeper {
 
     /// Measures the paths again; networks whose MTU is `auto` follow.
     func followPaths() {
-        let measured = Keeper.measurePaths(configuration, underlay)
+        let measured = Keeper.measurePaths(rows.peers, underlay)
         guard measured != pathMTUs else { return }
         pathMTUs = measured
         publish()
-        for (index, port) in configuration.ports.enumerated() {
-            guard let device = ports[index],
-                let network = configuration.network(named: port.network)
-            else { continue }
-            try? device.setMTU(plan.mtu(of: network))
-        }
+        setMTUs()
         logger.notice("path MTUs have changed", metadata: ["mtus": "\(measured)"])
+    }
+
+    /// Has the ports' devices follow their networks.
+    func setMTUs() {
+        for (index, port) in rows.ports.entries {
+            guard let device = ports[index], let mtu = plan.mtu(of: port) else { continue }
+            try? device.setMTU(mtu)
+        }
     }
 
     /// Publishes the topology as the configuration, the paths and the ports now make it.
     func publish() {
-        let names = zip(configuration.ports, ports).compactMap { port, device in
-            device?.takesUDPSuperframes == true ? port.name : nil
-        }
+        let takesUDP = ports.indices.filter { ports[$0]?.takesUDPSuperframes == true }
         plan = TopologyPlan(
-            configuration: configuration, underlay: underlay, pathMTUs: pathMTUs,
-            interfaceMTU: Keeper.interfaceMTU(of: underlay), takesUDPSuperframes: Set(names))
+            rows: rows, underlay: underlay, pathMTUs: pathMTUs,
+            interfaceMTU: Keeper.interfaceMTU(of: underlay), takesUDPSuperframes: Set(takesUDP))
         tables.publish(plan.description)
     }
 
-    static func measurePaths(_ configuration: Configuration, _ underlay: IPAddress) -> [Int] {
+    /// By the peers' rows; the fallback for empty ones.
+    static func measurePaths(_ peers: RowTable<Peer>, _ underlay: IPAddress) -> [Int] {
         let fallback = interfaceMTU(of: underlay)
-        return configuration.peers.map {
-            (try? UnderlaySocket.pathMTU(from: underlay, to: $0.address)) ?? fallback
+        return peers.rows.map { peer in
+            guard let peer else { return fallback }
+            return (try? UnderlaySocket.pathMTU(from: underlay, to: peer.address)) ?? fallback
         }
     }
 

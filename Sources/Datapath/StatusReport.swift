@@ -83,36 +83,41 @@ extension Datapath: StatusProvider {
 
 extension Keeper {
     fileprivate func statusOfTables() -> ([NetworkStatus], [PortStatus], [PeerStatus]) {
-        let counters = workerTables.map(\.counters)
-        var endpoints = [Int](repeating: 0, count: configuration.networks.count)
+        var endpoints = [Int](repeating: 0, count: rows.networks.rows.count)
         tables.endpoints.forEach { key, _, _ in
             if Int(key.network) < endpoints.count { endpoints[Int(key.network)] += 1 }
         }
-        let networks = configuration.networks.enumerated().map { index, network in
+        let networks = rows.networks.entries.map { row, network in
             NetworkStatus(
                 name: network.name, vni: network.vni, mtu: plan.mtu(of: network),
                 ports: configuration.ports.count { $0.network == network.name },
-                peers: configuration.peers(of: network).count, endpoints: endpoints[index])
+                peers: configuration.peers(of: network).count, endpoints: endpoints[row])
         }
-        let ports = configuration.ports.indices.map { status(ofPort: $0, counters) }
-        let peers = configuration.peers.enumerated().map { index, peer in
+        let ports = rows.ports.entries.map { status(of: $0.element, $0.row) }
+        let peers = rows.peers.entries.map { row, peer in
             PeerStatus(
-                name: peer.name, address: peer.address.description, pathMTU: pathMTUs[index],
-                counters: traffic { counter in
-                    counters.sum { $0.read(peer: index, counter) }
-                })
+                name: peer.name, address: peer.address.description, pathMTU: pathMTUs[row],
+                counters: counted(forPeer: row).since(baselines.peers[row]))
         }
         return (networks, ports, peers)
     }
 
-    private func status(ofPort index: Int, _ counters: [Counters]) -> PortStatus {
-        let port = configuration.ports[index]
-        let link = ports[index].flatMap { try? $0.state() }
+    private func status(of port: Port, _ row: Int) -> PortStatus {
+        let link = ports[row].flatMap { try? $0.state() }
         return PortStatus(
             name: port.name, network: port.network, kind: port.kind.rawValue,
             device: port.device, state: link.map { $0.isRunning ? .up : .down } ?? .missing,
-            mtu: link?.mtu ?? 0,
-            counters: traffic { counter in counters.sum { $0.read(port: index, counter) } })
+            mtu: link?.mtu ?? 0, counters: counted(forPort: row).since(baselines.ports[row]))
+    }
+
+    /// What was counted for a row since the start, whoever had it.
+    func counted(forPort row: Int) -> TrafficCounters {
+        traffic { counter in workerTables.map(\.counters).sum { $0.read(port: row, counter) } }
+    }
+
+    /// What was counted for a row since the start, whoever had it.
+    func counted(forPeer row: Int) -> TrafficCounters {
+        traffic { counter in workerTables.map(\.counters).sum { $0.read(peer: row, counter) } }
     }
 
     private func traffic(_ read: (FlowCounter) -> UInt64) -> TrafficCounters {
@@ -170,21 +175,34 @@ extension Keeper {
     }
 
     private func name(ofNetwork index: UInt16) -> String? {
-        Int(index) < configuration.networks.count
-            ? configuration.networks[Int(index)].name : nil
+        rows.networks[Int(index)]?.name
     }
 
     private func place(_ location: Location) -> EndpointLocation? {
-        let index = Int(location.index)
-        if location.isPort {
-            return index < configuration.ports.count ? .port(configuration.ports[index].name) : nil
-        }
-        return index < configuration.peers.count ? .peer(configuration.peers[index].name) : nil
+        let row = Int(location.index)
+        if location.isPort { return rows.ports[row].map { .port($0.name) } }
+        return rows.peers[row].map { .peer($0.name) }
     }
 }
 
 extension [Counters] {
     fileprivate func sum(_ read: (Counters) -> UInt64) -> UInt64 {
         reduce(0) { $0 &+ read($1) }
+    }
+}
+
+/// What was counted for rows before they became those of who has them now.
+struct Baselines {
+    var ports: [Int: TrafficCounters] = [:]
+    var peers: [Int: TrafficCounters] = [:]
+}
+
+extension TrafficCounters {
+    fileprivate func since(_ earlier: TrafficCounters?) -> TrafficCounters {
+        guard let earlier else { return self }
+        return TrafficCounters(
+            rxFrames: rxFrames &- earlier.rxFrames, rxBytes: rxBytes &- earlier.rxBytes,
+            txFrames: txFrames &- earlier.txFrames, txBytes: txBytes &- earlier.txBytes,
+            drops: drops &- earlier.drops)
     }
 }

@@ -3,19 +3,19 @@ import Forwarding
 import Ports
 import Wire
 
-/// What a configuration means for the tables: indices, MTUs, fixed endpoints.
+/// What a configuration means for the tables: rows, MTUs, fixed endpoints.
 struct TopologyPlan {
     /// VXLAN over UDP over IP, without the inner Ethernet header (RFC 7348 section 5).
     static func encapsulation(isIPv6: Bool) -> Int { (isIPv6 ? 40 : 20) + 8 + VXLAN.headerLength }
 
-    let configuration: Configuration
+    let rows: Rows
     let underlay: IPAddress
-    /// Path MTU to each peer, in the configuration's order.
+    /// Path MTU to each peer, by its row.
     let pathMTUs: [Int]
     /// MTU of the underlay's interface, for networks without peers.
     let interfaceMTU: Int
-    /// Ports whose device takes UDP superframes.
-    let takesUDPSuperframes: Set<String>
+    /// Rows of the ports whose device takes UDP superframes.
+    let takesUDPSuperframes: Set<Int>
 
     /// The longest inner frame, Ethernet header included, on the way to a peer.
     private func maximumFrame(_ peer: Int) -> Int {
@@ -28,27 +28,27 @@ struct TopologyPlan {
         if let mtu = network.mtu { return mtu }
         let headers =
             Ethernet.headerLength + (network.vlan == .pass ? Ethernet.tagLength : 0)
-        let paths = configuration.peers.indices
-            .filter { configuration.networks(of: configuration.peers[$0]).contains(network.name) }
-            .map(maximumFrame)
+        let paths = rows.peers.entries.filter { $0.element.takesPart(in: network) }
+            .map { maximumFrame($0.row) }
         let alone = interfaceMTU - TopologyPlan.encapsulation(isIPv6: underlay.isIPv6)
         return (paths.min() ?? alone) - headers
     }
 
-    /// Index of a network, a port or a peer: its place in the configuration.
-    func index(ofNetwork name: String) -> UInt16 {
-        UInt16(configuration.networks.firstIndex { $0.name == name } ?? 0)
+    /// The largest IP packet that a port carries.
+    func mtu(of port: Port) -> Int? {
+        rows.networks.row(of: port.network).flatMap { rows.networks[$0] }.map(mtu(of:))
     }
+
+    private func row(ofNetwork name: String) -> UInt16 { UInt16(rows.networks.row(of: name) ?? 0) }
 
     var description: TopologyDescription {
         var description = TopologyDescription()
-        description.networks = configuration.networks.map(describe)
-        description.ports = configuration.ports.map(describe)
-        description.peers = configuration.peers.indices.map { index in
-            let peer = configuration.peers[index]
-            return TopologyDescription.Peer(
-                address: peer.address, maximumFrame: UInt32(maximumFrame(index)),
-                networks: configuration.networks(of: peer).map(self.index(ofNetwork:)))
+        description.networks = rows.networks.rows.map { $0.map(describe) }
+        description.ports = rows.ports.rows.enumerated().map { row, port in
+            port.map { describe($0, row) }
+        }
+        description.peers = rows.peers.rows.enumerated().map { row, peer in
+            peer.map { describe($0, row) }
         }
         return description
     }
@@ -69,38 +69,44 @@ struct TopologyPlan {
         return entry
     }
 
-    private func describe(_ port: Port) -> TopologyDescription.Port {
-        var entry = TopologyDescription.Port(network: index(ofNetwork: port.network))
+    private func describe(_ port: Port, _ row: Int) -> TopologyDescription.Port {
+        var entry = TopologyDescription.Port(network: self.row(ofNetwork: port.network))
         entry.macs = port.macs
         entry.addresses = port.ips
         entry.floodsUnknown = port.floodUnknown
-        entry.takesUDPSuperframes = takesUDPSuperframes.contains(port.name)
+        entry.takesUDPSuperframes = takesUDPSuperframes.contains(row)
         return entry
     }
 
-    /// Sets the endpoints that the configuration names: those of our ports, and static ones.
-    func fixEndpoints(in keeper: TableKeeper) {
-        for (index, port) in configuration.ports.enumerated() {
-            fixPort(port, UInt16(index), in: keeper)
-        }
-        for network in configuration.networks {
-            for endpoint in network.endpoints {
-                guard
-                    let peer = configuration.peers.firstIndex(where: { $0.name == endpoint.peer })
-                else { continue }
-                keeper.fix(
-                    network: index(ofNetwork: network.name), mac: endpoint.mac,
-                    addresses: endpoint.ips, at: .peer(UInt16(peer)))
-            }
-        }
+    private func describe(_ peer: Peer, _ row: Int) -> TopologyDescription.Peer {
+        TopologyDescription.Peer(
+            address: peer.address, maximumFrame: UInt32(maximumFrame(row)),
+            networks: rows.networks.entries.filter { peer.takesPart(in: $0.element) }
+                .map { UInt16($0.row) })
+    }
+
+    /// The endpoints that the configuration names: those of our ports, and static ones.
+    var fixedEndpoints: [FixedEndpoint] {
+        rows.ports.entries.flatMap { fixedEndpoints(of: $0.element, $0.row) }
+            + rows.networks.entries.flatMap { fixedEndpoints(of: $0.element, $0.row) }
     }
 
     /// An address that several MACs of a port may use belongs to the first until ARP says more.
-    private func fixPort(_ port: Port, _ index: UInt16, in keeper: TableKeeper) {
-        for (place, mac) in port.macs.enumerated() {
-            keeper.fix(
-                network: self.index(ofNetwork: port.network), mac: mac,
-                addresses: place == 0 ? port.ips : [], at: .port(index))
+    private func fixedEndpoints(of port: Port, _ row: Int) -> [FixedEndpoint] {
+        port.macs.enumerated().map { place, mac in
+            FixedEndpoint(
+                network: self.row(ofNetwork: port.network), mac: mac,
+                addresses: place == 0 ? port.ips : [], place: .port(UInt16(row)))
+        }
+    }
+
+    private func fixedEndpoints(of network: Network, _ row: Int) -> [FixedEndpoint] {
+        network.endpoints.compactMap { endpoint in
+            rows.peers.row(of: endpoint.peer).map { peer in
+                FixedEndpoint(
+                    network: UInt16(row), mac: endpoint.mac, addresses: endpoint.ips,
+                    place: .peer(UInt16(peer)))
+            }
         }
     }
 }

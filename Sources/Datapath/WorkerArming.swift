@@ -17,7 +17,7 @@ extension Worker {
         }
         if receives.portsNeedArming {
             receives.portsNeedArming = false
-            for index in 0..<deliverer.capacity { armPort(index) }
+            for index in 0..<deliverer.used { armPort(index) }
         }
     }
 
@@ -56,6 +56,7 @@ extension Worker {
             generation: port.pointee.generation &+ 1,
             readsToArm: settings.readsMultishot || queue.reading == .packetSocket
                 ? 1 : Worker.singleReads)
+        deliverer.used = max(deliverer.used, Int(index) + 1)
         receives.portsNeedArming = true
     }
 
@@ -78,7 +79,7 @@ extension Worker {
 
     /// Reads that failed for want of an interface are tried again.
     private mutating func resume() {
-        for index in 0..<deliverer.capacity { deliverer.ports[index].isParked = false }
+        for index in 0..<deliverer.used { deliverer.ports[index].isParked = false }
         receives.portsNeedArming = true
     }
 

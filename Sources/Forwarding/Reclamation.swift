@@ -81,6 +81,14 @@ package final class ReclamationDomain: @unchecked Sendable {
         }
     }
 
+    /// Returns once every reader has passed a quiescent point, and so uses nothing that was
+    /// replaced before the call; `pause` is called while one has not.
+    package func synchronize(pause: () -> Void) {
+        let now = epoch.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+        while !readers.allSatisfy({ $0.hasSeen(now) }) { pause() }
+        collect()
+    }
+
     /// How many storages wait to be freed.
     package var pending: Int { retired.count }
 }

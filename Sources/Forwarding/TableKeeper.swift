@@ -3,6 +3,23 @@
 
 package import Wire
 
+/// An endpoint that the configuration names: it is not learned, moved or aged out.
+package struct FixedEndpoint: Equatable {
+    package let key: EndpointKey
+    package let addresses: [IPAddress]
+    package let place: Location
+
+    package init(network: UInt16, mac: MACAddress, addresses: [IPAddress], place: Location) {
+        key = EndpointKey(network: network, mac: mac)
+        self.addresses = addresses
+        self.place = place
+    }
+
+    fileprivate var neighbors: [NeighborKey] {
+        addresses.map { NeighborKey(network: key.network, address: $0) }
+    }
+}
+
 package final class TableKeeper {
     package let domain: ReclamationDomain
     package let endpoints: EndpointTable
@@ -15,6 +32,8 @@ package final class TableKeeper {
     private var cursor = 0
     /// Learned endpoints of each network.
     private var learned: [UInt16: Int] = [:]
+    /// What is fixed now.
+    private var fixed: [FixedEndpoint] = []
     /// Endpoints that the table takes at most; learning stops there, forwarding does not.
     private let endpointLimit: Int
 
@@ -43,8 +62,34 @@ package final class TableKeeper {
 
     /// Publishes a topology.
     package func publish(_ description: TopologyDescription) {
-        ageing = description.networks.map(\.ageing)
+        ageing = description.networks.map { $0?.ageing ?? 0 }
         topology.publish(description)
+    }
+
+    /// Fixes these endpoints and lets go of all others that were fixed. All workers must read a
+    /// topology that has their rows.
+    package func fix(_ endpoints: [FixedEndpoint]) {
+        let keys = Set(endpoints.map(\.key))
+        release { keys.contains($0.key) }
+        let addresses = Set(endpoints.flatMap(\.neighbors))
+        for neighbor in fixed.flatMap(\.neighbors) where !addresses.contains(neighbor) {
+            neighbors.remove(neighbor)
+        }
+        for endpoint in endpoints {
+            fix(
+                network: endpoint.key.network, mac: endpoint.key.mac,
+                addresses: endpoint.addresses, at: endpoint.place)
+        }
+        fixed = endpoints
+    }
+
+    /// Lets go of the fixed endpoints that are not to stay.
+    package func release(unless stays: (FixedEndpoint) -> Bool) {
+        for endpoint in fixed where !stays(endpoint) {
+            endpoints.remove(endpoint.key)
+            for neighbor in endpoint.neighbors { neighbors.remove(neighbor) }
+        }
+        fixed = fixed.filter(stays)
     }
 
     /// Fixes an endpoint and its addresses, whatever was learned before.
@@ -145,6 +190,20 @@ package final class TableKeeper {
             }
         }
         for key in orphans { neighbors.remove(key) }
+    }
+
+    /// Forgets all that was learned in a network that is no more, or stands for another.
+    package func forget(network: UInt16) {
+        var gone: [EndpointKey] = []
+        endpoints.forEach { key, location, _ in
+            if key.network == network, !location.isFixed { gone.append(key) }
+        }
+        for key in gone { remove(key) }
+        var addresses: [NeighborKey] = []
+        neighbors.forEach { key, _, isFixed in
+            if key.network == network, !isFixed { addresses.append(key) }
+        }
+        for key in addresses { neighbors.remove(key) }
     }
 
     /// Forgets learned endpoints at a place that is gone, so that their frames are flooded and

@@ -210,7 +210,7 @@ package struct TopologyDescription {
         }
     }
 
-    package var networks: [Network] = []
+    package var networks: [Network?] = []
     package var ports: [Port?] = []
     package var peers: [Peer?] = []
 

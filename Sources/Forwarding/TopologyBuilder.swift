@@ -65,9 +65,11 @@ enum TopologyBuilder {
     }
 
     private static func entry(
-        _ network: TopologyDescription.Network, _ index: UInt16,
+        _ network: TopologyDescription.Network?, _ index: UInt16,
         _ description: TopologyDescription, _ members: inout [UInt16]
     ) -> NetworkEntry {
+        // No VNI leads to an unused row, and no port is in it.
+        let network = network ?? TopologyDescription.Network(vni: 0)
         let ports = append(
             description.ports.indices.filter { description.ports[$0]?.network == index }
                 .map { UInt16($0) }, to: &members)
@@ -100,9 +102,10 @@ enum TopologyBuilder {
         return span
     }
 
-    private static func vniSlots(_ networks: [TopologyDescription.Network]) -> [UInt64] {
+    private static func vniSlots(_ networks: [TopologyDescription.Network?]) -> [UInt64] {
         var slots = [UInt64](repeating: 0, count: max(8, networks.count * 2).nextPowerOfTwo)
         for (index, network) in networks.enumerated() {
+            guard let network else { continue }
             var slot = Topology.hash(network.vni) & (slots.count - 1)
             while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
             slots[slot] = (UInt64(network.vni) + 1) << 32 | UInt64(index)

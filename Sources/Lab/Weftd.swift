@@ -18,13 +18,13 @@ public final class Weftd {
         self.configurationPath = configurationPath
     }
 
-    /// Waits until the API answers and every VM of the host has its device, then sets up the
-    /// devices that the daemon made.
+    /// Waits until the API answers and VMs have their devices, every VM of the host unless some are
+    /// named, then sets up the devices that the daemon made.
     ///
     /// Throws `LabError.processEnded` with the end of the log if the daemon gives up.
-    public func waitUntilReady(timeout: Duration = .seconds(10)) throws {
+    public func waitUntilReady(for vms: [VM]? = nil, timeout: Duration = .seconds(10)) throws {
         let deadline = ContinuousClock.now + timeout
-        let vms = host.vms.filter { $0.kind == .tap }
+        let vms = (vms ?? host.vms).filter { $0.kind == .tap }
         try wait(until: deadline, for: "the API of weftd on \(host.name)") {
             guard let client = connectUnixSocket(socketPath) else { return false }
             close(client)

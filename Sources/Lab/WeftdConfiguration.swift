@@ -15,6 +15,13 @@ public struct WeftdConfiguration: Sendable, Equatable {
         public var mtu: Int?
         /// Further keys.
         public var settings: [String: String] = [:]
+
+        /// A network.
+        public init(name: String, vni: UInt32, mtu: Int? = nil) {
+            self.name = name
+            self.vni = vni
+            self.mtu = mtu
+        }
     }
 
     /// Another host.
@@ -25,6 +32,12 @@ public struct WeftdConfiguration: Sendable, Equatable {
         public var address: IPAddress
         /// Further keys.
         public var settings: [String: String] = [:]
+
+        /// A host that need not be there.
+        public init(name: String, address: IPAddress) {
+            self.name = name
+            self.address = address
+        }
     }
 
     /// Where a VM meets its network.

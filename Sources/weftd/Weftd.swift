@@ -16,6 +16,9 @@ struct Weftd: AsyncParsableCommand {
             Terminates unicast VXLAN, switches between the host's ports and its peers, and answers \
             on a Unix socket. docs/configuration.md describes the file.
 
+            SIGHUP has it read the file again: networks, ports and peers change while traffic \
+            goes on. A file that is wrong, or that changes anything else, changes nothing.
+
             Ends with 0 after SIGTERM or SIGINT, 2 if the configuration is wrong, 1 if the host \
             does not offer what is needed.
             """,
@@ -52,7 +55,7 @@ struct Weftd: AsyncParsableCommand {
         }
         let logger = Logger(label: "weftd")
         // Before any thread is started, so that none of them is interrupted.
-        let signals = SignalWaiter([SIGTERM, SIGINT])
+        let signals = SignalWaiter([SIGTERM, SIGINT, SIGHUP])
         do {
             try await serve(configuration, signals, logger)
         } catch {
@@ -81,14 +84,29 @@ struct Weftd: AsyncParsableCommand {
             group: configuration.control.group, provider: datapath, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
+            let path = checkedFile ?? file
             tasks.addTask {
-                let number = await signals.next()
+                var number = await signals.next()
+                while number == SIGHUP {
+                    Self.reload(path, datapath, logger)
+                    number = await signals.next()
+                }
                 guard number != 0 else { return }
                 logger.notice("stopping", metadata: ["signal": "\(number)"])
             }
             // The server ends only with an error, a signal with success.
             try await tasks.next()
             tasks.cancelAll()
+        }
+    }
+
+    /// Has a running datapath follow the file. Whatever is wrong with it, traffic goes on.
+    private static func reload(_ path: String, _ datapath: Datapath, _ logger: Logger) {
+        do {
+            let change = try datapath.apply(try Configuration.load(file: path))
+            logger.notice("\(path) read again: \(change)")
+        } catch {
+            logger.error("\(path) not taken over: \(error)")
         }
     }
 

@@ -100,7 +100,6 @@ struct ConfigurationTests {
         ]
         #expect(value.networks == [red])
         #expect(value.peers(of: red).map(\.name) == ["b"])
-        #expect(value.peer(named: "b").map(value.networks(of:)) == ["red"])
     }
 
     @Test("ports of each kind")

@@ -26,7 +26,7 @@ struct ECNTests {
     }
 
     func host() -> TestHost {
-        TestHost { $0.networks[0].passesVLAN = true }
+        TestHost { $0.networks[0]?.passesVLAN = true }
     }
 
     @Test("Decapsulation", arguments: [FrameBuilder.ipv4, .ipv6], cells)

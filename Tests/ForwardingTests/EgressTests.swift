@@ -33,7 +33,7 @@ struct EgressTests {
         var builder = a.to(b)
         builder.tags = [100]
         #expect(TestHost().egress(builder.udp()) == .drop(.vlanNotAllowed))
-        let host = TestHost { $0.networks[0].passesVLAN = true }
+        let host = TestHost { $0.networks[0]?.passesVLAN = true }
         #expect(host.egress(builder.udp()) == .flood)
         builder.tags = [100, 200]
         #expect(host.egress(builder.udp()) == .flood)
@@ -52,7 +52,7 @@ struct EgressTests {
         #expect(TestHost().egress(builder.udp()) == .flood)
         // Also where nothing is learned: broadcast is no unknown unicast.
         let host = TestHost {
-            $0.networks[0].learns = false
+            $0.networks[0]?.learns = false
             $0.ports[0]?.floodsUnknown = false
         }
         #expect(host.egress(builder.udp()) == .flood)
@@ -63,7 +63,7 @@ struct EgressTests {
     }
 
     @Test func unknownIsDroppedWhereNothingIsLearned() {
-        let host = TestHost { $0.networks[0].learns = false }
+        let host = TestHost { $0.networks[0]?.learns = false }
         #expect(host.egress(a.to(b).udp()) == .drop(.unknownUnicast))
         #expect(host.location(a.mac) == nil)
     }
@@ -106,7 +106,7 @@ struct EgressTests {
     }
 
     @Test func fixedEndpointIsKnownWithoutLearning() {
-        let host = TestHost { $0.networks[0].learns = false }
+        let host = TestHost { $0.networks[0]?.learns = false }
         host.keeper.fix(network: 0, mac: b.mac, addresses: [], at: .peer(0))
         #expect(host.egress(a.to(b).udp()) == .send(peer: 0))
     }
@@ -115,7 +115,7 @@ struct EgressTests {
 
     @Test func longestFrameIsTheSmallerOfNetworkAndPath() {
         let host = TestHost {
-            $0.networks[0].mtu = 1400
+            $0.networks[0]?.mtu = 1400
             $0.peers[0]?.maximumFrame = 1450
             $0.peers[1]?.maximumFrame = 1300
         }
@@ -131,8 +131,8 @@ struct EgressTests {
 
     @Test func tagsDoNotCountAgainstTheNetworksMTU() {
         let host = TestHost {
-            $0.networks[0].mtu = 1400
-            $0.networks[0].passesVLAN = true
+            $0.networks[0]?.mtu = 1400
+            $0.networks[0]?.passesVLAN = true
             $0.peers[0]?.maximumFrame = 1500
         }
         host.keeper.fix(network: 0, mac: b.mac, addresses: [], at: .peer(0))

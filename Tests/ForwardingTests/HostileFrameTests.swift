@@ -59,9 +59,9 @@ struct HostileFrameTests {
 
     func host() -> TestHost {
         let host = TestHost {
-            $0.networks[0].gateway = IPv4Address(bits: 0x0a00_00fe)
-            $0.networks[0].gatewayIPv6 = IPv6Address(high: 0xfd00 << 48, low: 0xfe)
-            $0.networks[0].passesVLAN = true
+            $0.networks[0]?.gateway = IPv4Address(bits: 0x0a00_00fe)
+            $0.networks[0]?.gatewayIPv6 = IPv6Address(high: 0xfd00 << 48, low: 0xfe)
+            $0.networks[0]?.passesVLAN = true
             $0.ports[1]?.macs = [a.mac]
             $0.ports[1]?.addresses = [.v4(a.ipv4), .v6(a.ipv6)]
             $0.peers[0]?.maximumFrame = 1300

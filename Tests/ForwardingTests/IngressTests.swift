@@ -65,7 +65,7 @@ struct IngressTests {
         }
         let topology = host.view.topology
         for (index, network) in host.description.networks.enumerated() {
-            #expect(topology.network(vni: network.vni) == UInt16(index))
+            #expect(topology.network(vni: network!.vni) == UInt16(index))
         }
         #expect(topology.network(vni: 77_777) == nil)
         for (index, peer) in host.description.peers.enumerated() {
@@ -81,7 +81,7 @@ struct IngressTests {
         var builder = a.to(b)
         builder.tags = [100]
         #expect(TestHost().ingress(builder.udp()) == .drop(.vlanNotAllowed))
-        #expect(TestHost { $0.networks[0].passesVLAN = true }.ingress(builder.udp()) == .flood)
+        #expect(TestHost { $0.networks[0]?.passesVLAN = true }.ingress(builder.udp()) == .flood)
     }
 
     @Test func knownPort() {
@@ -92,12 +92,12 @@ struct IngressTests {
 
     @Test func groupIsFlooded() {
         #expect(TestHost().ingress(a.broadcast.udp()) == .flood)
-        #expect(TestHost { $0.networks[0].learns = false }.ingress(a.broadcast.udp()) == .flood)
+        #expect(TestHost { $0.networks[0]?.learns = false }.ingress(a.broadcast.udp()) == .flood)
     }
 
     @Test func unknownIsFloodedWhereLearned() {
         #expect(TestHost().ingress(a.to(b).udp()) == .flood)
-        let host = TestHost { $0.networks[0].learns = false }
+        let host = TestHost { $0.networks[0]?.learns = false }
         #expect(host.ingress(a.to(b).udp()) == .drop(.unknownUnicast))
     }
 

@@ -45,7 +45,7 @@ struct LearningTests {
     }
 
     @Test func ageIsRefreshedWellBeforeItRunsOut() {
-        let host = TestHost { $0.networks[0].ageing = 80 }
+        let host = TestHost { $0.networks[0]?.ageing = 80 }
         _ = host.egress(a.to(b).udp())
         let start = host.now
         host.now = start + 9

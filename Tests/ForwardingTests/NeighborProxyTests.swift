@@ -33,7 +33,7 @@ struct NeighborProxyTests {
     }
 
     @Test func answerDropsThePaddingAndKeepsTheTags() {
-        let host = host { $0.networks[0].passesVLAN = true }
+        let host = host { $0.networks[0]?.passesVLAN = true }
         let padding = [UInt8](repeating: 0xee, count: 18)
         #expect(host.reply(host.egress(a.asks(b.ipv4) + padding))?.count == 42)
         let tagged = Array(a.asks(b.ipv4)[..<12]) + hex("8100 6064") + a.asks(b.ipv4)[12...]
@@ -145,7 +145,7 @@ struct NeighborProxyTests {
     }
 
     @Test func nothingIsAnsweredWhereItIsOff() {
-        let host = host { $0.networks[0].answersNeighbors = false }
+        let host = host { $0.networks[0]?.answersNeighbors = false }
         #expect(host.egress(a.asks(b.ipv4)) == .flood)
         #expect(host.egress(a.solicits(b.ipv6)) == .flood)
     }

@@ -13,9 +13,9 @@ struct PacketTooBigTests {
 
     func host(_ change: (inout TopologyDescription) -> Void = { _ in }) -> TestHost {
         let host = TestHost {
-            $0.networks[0].gateway = gateway
-            $0.networks[0].gatewayIPv6 = gateway6
-            $0.networks[0].passesVLAN = true
+            $0.networks[0]?.gateway = gateway
+            $0.networks[0]?.gatewayIPv6 = gateway6
+            $0.networks[0]?.passesVLAN = true
             $0.peers[0]?.maximumFrame = 1414
             change(&$0)
         }
@@ -61,7 +61,7 @@ struct PacketTooBigTests {
     }
 
     @Test func networksMTUIsToldWhereItIsSmaller() throws {
-        let host = host { $0.networks[0].mtu = 1300 }
+        let host = host { $0.networks[0]?.mtu = 1300 }
         let reply = host.reply(host.egress(a.to(b).udp(payload: payloadBytes(1300))))
         #expect(try #require(reply)[38..<42] == hex("0000 0514")[...])
     }
@@ -100,8 +100,8 @@ struct PacketTooBigTests {
 
     @Test func withoutAGatewayThereIsNoOneToSayIt() {
         let host = host {
-            $0.networks[0].gateway = .any
-            $0.networks[0].gatewayIPv6 = .any
+            $0.networks[0]?.gateway = .any
+            $0.networks[0]?.gatewayIPv6 = .any
         }
         #expect(host.egress(a.to(b).udp(payload: payloadBytes(1373))) == .drop(.tooBig))
         #expect(host.egress(a.to6(b).udp(payload: payloadBytes(1373))) == .drop(.tooBig))

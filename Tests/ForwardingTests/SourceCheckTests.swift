@@ -210,7 +210,7 @@ struct SourceCheckTests {
     func whatHidesAnAddressDoesNotPass(_ type: UInt16) {
         let inner = hex("aaaa 0300 0000 0800") + [UInt8](repeating: 0x45, count: 60)
         let host = TestHost {
-            $0.networks[0].passesVLAN = true
+            $0.networks[0]?.passesVLAN = true
             $0.ports[0]?.macs = [me.mac]
             $0.ports[0]?.addresses = [.v4(me.ipv4)]
         }

@@ -44,7 +44,7 @@ final class FabricHost {
         counters = Counters(
             portCapacity: description.ports.count, peerCapacity: description.peers.count)
         (queue, reader) = keeper.addWorker()
-        vnis = description.networks.map(\.vni)
+        vnis = description.networks.compactMap { $0?.vni }
         keeper.publish(description)
     }
 
