@@ -110,7 +110,7 @@ let package = Package(
         .testTarget(
             name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(
-            name: "DatapathTests", dependencies: ["Catalog", "Datapath", "Uring"],
+            name: "DatapathTests", dependencies: ["Catalog", "Datapath", "TestFrames", "Uring"],
             swiftSettings: language),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),

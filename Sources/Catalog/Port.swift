@@ -53,14 +53,6 @@ public struct Port: Sendable, Equatable {
 
     /// Whether sources of IP packets and of ARP and ND are checked.
     public var checksIPs: Bool { !ips.isEmpty }
-
-    /// Whether `other` is the same device, set up in the same way: who may use it and how, what
-    /// else a port says, changes while it is open.
-    public func hasSameDevice(as other: Port) -> Bool {
-        kind == other.kind && device == other.device && netns == other.netns
-            && addresses == other.addresses && mac == other.mac && owner == other.owner
-            && group == other.group
-    }
 }
 
 /// An address of a device with the length of its subnet's prefix, as in `10.0.0.1/24`.

@@ -63,9 +63,20 @@ final class AttachedPort {
         try? link.setSegmentationLimit(min(65536, segments * payload + 400))
     }
 
-    /// A TAP that Weft made goes when its last descriptor is closed, not when it is told to.
+    /// Has a TAP go with its last descriptor. One that was there before the daemon and bears
+    /// another name than Weft gives is somebody else's, and stays.
     func endWithUs() {
-        if case .tap(let tap) = device { try? tap.setPersistent(false) }
+        guard case .tap(let tap) = device, !tap.tookOver || link.name.hasPrefix("weft-") else {
+            return
+        }
+        try? tap.setPersistent(false)
+    }
+
+    /// Takes addresses from the device that the port has no longer.
+    func removeAddresses(_ addresses: [InterfaceAddress]) {
+        for address in addresses {
+            try? link.removeAddress(address.address, prefixLength: address.prefixLength)
+        }
     }
 
     var isTap: Bool {

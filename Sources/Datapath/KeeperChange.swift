@@ -1,12 +1,14 @@
 // Changing a running host: networks, ports and peers become what a new configuration says, while
 // who is in both goes on.
 //
-// A worker must never meet a row that its topology does not have, nor send to a peer that is gone:
+// A worker must never meet a row that its topology does not have, nor send to one that stands for
+// something else now:
 //
-//   release   nothing leads to what is to go: endpoints at removed peers, removed ports' devices
+//   close     devices of ports that go, or whose device changes
+//   settle    fixed endpoints are those that are right before and after; what was learned of rows
+//             that change is forgotten
 //   publish   the new topology, and wait until every worker reads it
-//   forget    what workers reported of the rows that are empty now
-//   enter     the endpoints that the new configuration names, and the new ports' devices
+//   enter     what workers reported meanwhile is forgotten too; all fixed endpoints, new devices
 
 import Catalog
 import Forwarding
@@ -22,22 +24,28 @@ extension Keeper {
         let (rows, change) = rows.replaced(by: new)
         if let refusal = refusal(of: new, rows) { return .failure(refusal) }
         guard !change.isEmpty else { return .success("nothing has changed") }
-        let homeless = moved(rows, change)
-        release(rows, change)
+        closeDevices(rows, change)
+        let networksBefore = self.rows.networks
+        let planBefore = plan
         self.rows = rows
         configuration = new
-        makeRoom(change)
+        growArrays()
+        startCounting(change)
         pathMTUs = Keeper.measurePaths(rows.peers, underlay)
-        publish()
+        plan = makePlan()
+        let fixed = plan.fixedEndpoints
+        tables.fix(fixed.filter { change.holdsThroughout($0.key.network, $0.place) })
+        tables.forget(change.staleLocations, networks: change.staleNetworks)
+        tables.publish(plan.description)
         tables.domain.synchronize { usleep(50) }
-        forget(change, homeless)
-        tables.fix(plan.fixedEndpoints)
+        tables.applySightings(now: WorkerTables.seconds())
+        tables.forget(change.staleLocations, networks: change.staleNetworks)
+        tables.fix(fixed)
+        tellMTUs(networksBefore, planBefore)
         setMTUs()
         followNamespaces()
         attachMissing()
-        return .success(
-            "networks \(change.networks.summary), ports \(change.ports.summary), "
-                + "peers \(change.peers.summary)")
+        return .success(change.summary + missingDevices)
     }
 
     /// Why a configuration cannot be taken over by a running daemon; nil if it can.
@@ -49,72 +57,93 @@ extension Keeper {
                     + "was changed: restart weftd, or put back what was there")
         }
         let counts = [
-            ("networks", rows.networks.rows.count, Rows.Capacity.most),
-            ("ports", rows.ports.rows.count, capacity.ports),
-            ("peers", rows.peers.rows.count, capacity.peers),
+            ("networks", new.networks.count, rows.networks.rows.count, Rows.Capacity.most),
+            ("ports", new.ports.count, rows.ports.rows.count, capacity.ports),
+            ("peers", new.peers.count, rows.peers.rows.count, capacity.peers),
         ]
-        for (name, count, most) in counts where count > most {
+        for (name, count, needed, room) in counts where needed > room {
+            let advice =
+                count > Rows.Capacity.most
+                ? "\(Rows.Capacity.most) fit on a host"
+                : count > room
+                    ? "this daemon has had room for \(room) since its start: restart weftd"
+                    : "with those that they replace \(needed), and there is room for \(room): "
+                        + "take the old ones out first, or restart weftd"
             return DatapathError(
-                description: "\(name): a daemon that was started with as few as this one takes "
-                    + "\(most) at most; nothing was changed: restart weftd")
+                description: "\(name): \(count) of them; \(advice); nothing was changed")
         }
         return nil
     }
 
-    /// Lets go of what is to go. A port whose device changes gives the old one back.
-    private func release(_ new: Rows, _ change: Rows.Change) {
-        let gonePeers = Set(change.peers.removed.map { Location.peer(UInt16($0)) })
-        let gonePorts = Set(change.ports.removed.map { Location.port(UInt16($0)) })
-        tables.release { !gonePeers.contains($0.place) && !gonePorts.contains($0.place) }
-        for place in gonePeers { tables.forget(place) }
-        for row in change.ports.removed {
-            detach(row, deletingDevice: true)
+    /// Closes devices of ports that go or get another. A TAP goes with its port, unless a port of
+    /// the new configuration has it.
+    private func closeDevices(_ new: Rows, _ change: Rows.Change) {
+        let wanted = Set(new.ports.entries.map { $0.element.place })
+        for row in change.ports.removed + change.ports.changed {
+            guard let before = rows.ports[row] else { continue }
+            let after = new.ports[row]
+            if let after, before.hasSameDevice(as: after) { continue }
+            if let after, before.place == after.place {
+                ports[row]?.removeAddresses(
+                    before.addresses.filter { !after.addresses.contains($0) })
+            }
+            detach(row, deletingDevice: !wanted.contains(before.place))
             complaints[row] = nil
-        }
-        for row in change.ports.changed {
-            guard let before = rows.ports[row], let after = new.ports[row],
-                !before.hasSameDevice(as: after)
-            else { continue }
-            detach(row, deletingDevice: before.device != after.device || before.kind != after.kind)
         }
     }
 
-    /// Rows that are new begin at zero, whoever had them before.
-    private func makeRoom(_ change: Rows.Change) {
+    private func growArrays() {
         let missing = rows.ports.rows.count - ports.count
         ports += [AttachedPort?](repeating: nil, count: missing)
         complaints += [String?](repeating: nil, count: missing)
+    }
+
+    /// Rows that are new begin at zero, whoever had them before.
+    private func startCounting(_ change: Rows.Change) {
         for row in change.ports.added { baselines.ports[row] = counted(forPort: row) }
         for row in change.peers.added { baselines.peers[row] = counted(forPeer: row) }
     }
 
-    /// Rows that stay but whose learned endpoints do not: ports that change their network, and
-    /// networks that change their VNI, which are others then.
-    private func moved(_ new: Rows, _ change: Rows.Change) -> (ports: [Int], networks: [Int]) {
-        (
-            change.ports.changed.filter { rows.ports[$0]?.network != new.ports[$0]?.network },
-            change.networks.changed.filter { rows.networks[$0]?.vni != new.networks[$0]?.vni }
-        )
+    /// Guests have to follow the MTU of their network by themselves.
+    private func tellMTUs(_ networks: RowTable<Network>, _ before: TopologyPlan) {
+        for (row, network) in rows.networks.entries {
+            guard let old = networks[row], old.name == network.name else { continue }
+            let (from, to) = (before.mtu(of: old), plan.mtu(of: network))
+            if from != to {
+                logger.notice("network \(network.name): its MTU is \(to), was \(from)")
+            }
+        }
     }
 
-    /// Forgets what was learned of rows that are empty now or stand for something else, and what
-    /// workers still reported of them.
-    private func forget(_ change: Rows.Change, _ moved: (ports: [Int], networks: [Int])) {
-        tables.applySightings(now: WorkerTables.seconds())
-        for row in change.peers.removed { tables.forget(.peer(UInt16(row))) }
-        for row in change.ports.removed + moved.ports { tables.forget(.port(UInt16(row))) }
-        for row in change.networks.removed + moved.networks {
-            tables.forget(network: UInt16(row))
-        }
+    private var missingDevices: String {
+        let names = rows.ports.entries.filter { ports[$0.row] == nil }.map(\.element.name)
+        return names.isEmpty ? "" : "; without a device: \(names.joined(separator: ", "))"
     }
 
     /// Listens in the namespaces that have ports, and in no others, which it would keep alive.
     private func followNamespaces() {
-        let used = Set(rows.ports.entries.map { $0.element.netns.map { NetworkNamespace($0) } })
+        let used = Set(rows.ports.entries.map(\.element.place.namespace))
         for namespace in monitors.keys where !used.contains(namespace) {
             monitors[namespace] = nil
             if let namespace { namespaceIdentities[namespace] = nil }
         }
         watchLinks()
+    }
+}
+
+extension Port {
+    /// Where a device is, however its namespace is written.
+    struct Place: Hashable {
+        var device: String
+        var namespace: NetworkNamespace?
+    }
+
+    var place: Place { Place(device: device, namespace: netns.map { NetworkNamespace($0) }) }
+
+    /// Whether `other` is the same device, set up in the same way: who may use it and how, what
+    /// else a port says, changes while it is open.
+    fileprivate func hasSameDevice(as other: Port) -> Bool {
+        place == other.place && kind == other.kind && addresses == other.addresses
+            && mac == other.mac && owner == other.owner && group == other.group
     }
 }

@@ -88,7 +88,7 @@ extension Keeper {
         logger.warning("port \(name(ofPort: index)): \(reason)")
     }
 
-    /// Lets go of a port's device, and if it is to be deleted and Weft made it, of its being there.
+    /// Lets go of a port's device, and lets the device go too if it is a TAP that may be deleted.
     func detach(_ index: Int, deletingDevice: Bool = false) {
         guard let device = ports[index] else { return }
         let before = workers.map(\.mailbox.acknowledgements)
@@ -104,7 +104,7 @@ extension Keeper {
         }
         if deletingDevice { device.endWithUs() }
         withExtendedLifetime(device) { ports[index] = nil }
-        tables.forget(.port(UInt16(index)))
+        tables.forget([.port(UInt16(index))])
     }
 
     private func waitForAcknowledgement(_ worker: WorkerThread, beyond count: Int) -> Bool {
@@ -190,16 +190,24 @@ extension Keeper {
     func setMTUs() {
         for (index, port) in rows.ports.entries {
             guard let device = ports[index], let mtu = plan.mtu(of: port) else { continue }
-            try? device.setMTU(mtu)
+            do {
+                try device.setMTU(mtu)
+            } catch {
+                logger.warning("port \(port.name): \(error); its network's MTU is \(mtu)")
+            }
         }
     }
 
-    /// Publishes the topology as the configuration, the paths and the ports now make it.
-    func publish() {
+    /// The topology as the configuration, the paths and the ports now make it.
+    func makePlan() -> TopologyPlan {
         let takesUDP = ports.indices.filter { ports[$0]?.takesUDPSuperframes == true }
-        plan = TopologyPlan(
+        return TopologyPlan(
             rows: rows, underlay: underlay, pathMTUs: pathMTUs,
             interfaceMTU: Keeper.interfaceMTU(of: underlay), takesUDPSuperframes: Set(takesUDP))
+    }
+
+    func publish() {
+        plan = makePlan()
         tables.publish(plan.description)
     }
 

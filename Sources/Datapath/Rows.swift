@@ -5,6 +5,7 @@
 // by a later change only, when nothing refers to it any more.
 
 import Catalog
+import Forwarding
 
 /// What has a name that no other of its kind has.
 protocol Named: Equatable {
@@ -82,15 +83,6 @@ struct RowTable<Element: Named> {
 
 /// The rows of a configuration.
 struct Rows {
-    /// What a change of the configuration does to rows.
-    struct Change {
-        var networks: RowTable<Network>.Change
-        var ports: RowTable<Port>.Change
-        var peers: RowTable<Peer>.Change
-
-        var isEmpty: Bool { networks.isEmpty && ports.isEmpty && peers.isEmpty }
-    }
-
     /// How many rows workers have memory for, which does not grow: twice what the configuration
     /// has at their start, and 1024 at least.
     struct Capacity {
@@ -128,9 +120,66 @@ struct Rows {
         let (networks, networkChange) = networks.replaced(by: configuration.networks)
         let (ports, portChange) = ports.replaced(by: configuration.ports)
         let (peers, peerChange) = peers.replaced(by: configuration.peers)
-        return (
-            Rows(networks: networks, ports: ports, peers: peers),
-            Change(networks: networkChange, ports: portChange, peers: peerChange)
-        )
+        let new = Rows(networks: networks, ports: ports, peers: peers)
+        let change = Change(
+            networks: networkChange, ports: portChange, peers: peerChange, from: self, to: new)
+        return (new, change)
+    }
+}
+
+extension Rows {
+    /// What a change of the configuration does to rows.
+    struct Change {
+        let networks: RowTable<Network>.Change
+        let ports: RowTable<Port>.Change
+        let peers: RowTable<Peer>.Change
+        /// Where learned endpoints are that hold no longer: their place is gone, is another, or may
+        /// not have them.
+        let staleLocations: Set<Location>
+        /// Networks whose learned endpoints hold no longer, wherever they are.
+        let staleNetworks: Set<UInt16>
+        /// Rows whose fixed endpoints are not the same before and after.
+        private let otherLocations: Set<Location>
+        private let otherNetworks: Set<UInt16>
+
+        fileprivate init(
+            networks: RowTable<Network>.Change, ports: RowTable<Port>.Change,
+            peers: RowTable<Peer>.Change, from old: Rows, to new: Rows
+        ) {
+            self.networks = networks
+            self.ports = ports
+            self.peers = peers
+            func port(_ row: Int) -> Location { .port(UInt16(row)) }
+            func peer(_ row: Int) -> Location { .peer(UInt16(row)) }
+            func network(_ row: Int) -> UInt16 { UInt16(row) }
+            let moved = ports.changed.filter { old.ports[$0]?.network != new.ports[$0]?.network }
+            let checked = ports.changed.filter {
+                old.ports[$0]?.macs != new.ports[$0]?.macs
+                    || old.ports[$0]?.ips != new.ports[$0]?.ips
+            }
+            let renumbered = networks.changed.filter {
+                old.networks[$0]?.vni != new.networks[$0]?.vni
+            }
+            let silenced = networks.changed.filter { new.networks[$0]?.learning == false }
+            staleLocations = Set((ports.removed + moved + checked).map(port))
+                .union((peers.removed + peers.changed).map(peer))
+            staleNetworks = Set((networks.removed + renumbered + silenced).map(network))
+            otherLocations = Set((ports.added + ports.removed + moved).map(port))
+                .union((peers.added + peers.removed).map(peer))
+            otherNetworks = Set((networks.added + networks.removed + renumbered).map(network))
+        }
+
+        var isEmpty: Bool { networks.isEmpty && ports.isEmpty && peers.isEmpty }
+
+        /// Whether a fixed endpoint of the new configuration is right for workers that still read
+        /// the old topology.
+        func holdsThroughout(_ network: UInt16, _ place: Location) -> Bool {
+            !otherNetworks.contains(network) && !otherLocations.contains(place)
+        }
+
+        /// For people.
+        var summary: String {
+            "networks \(networks.summary), ports \(ports.summary), peers \(peers.summary)"
+        }
     }
 }

@@ -39,13 +39,15 @@ struct TopologyPlan {
         rows.networks.row(of: port.network).flatMap { rows.networks[$0] }.map(mtu(of:))
     }
 
-    private func row(ofNetwork name: String) -> UInt16 { UInt16(rows.networks.row(of: name) ?? 0) }
+    private func row(ofNetwork name: String) -> UInt16? {
+        rows.networks.row(of: name).map { UInt16($0) }
+    }
 
     var description: TopologyDescription {
         var description = TopologyDescription()
         description.networks = rows.networks.rows.map { $0.map(describe) }
         description.ports = rows.ports.rows.enumerated().map { row, port in
-            port.map { describe($0, row) }
+            port.flatMap { describe($0, row) }
         }
         description.peers = rows.peers.rows.enumerated().map { row, peer in
             peer.map { describe($0, row) }
@@ -69,8 +71,9 @@ struct TopologyPlan {
         return entry
     }
 
-    private func describe(_ port: Port, _ row: Int) -> TopologyDescription.Port {
-        var entry = TopologyDescription.Port(network: self.row(ofNetwork: port.network))
+    private func describe(_ port: Port, _ row: Int) -> TopologyDescription.Port? {
+        guard let network = self.row(ofNetwork: port.network) else { return nil }
+        var entry = TopologyDescription.Port(network: network)
         entry.macs = port.macs
         entry.addresses = port.ips
         entry.floodsUnknown = port.floodUnknown
@@ -93,10 +96,11 @@ struct TopologyPlan {
 
     /// An address that several MACs of a port may use belongs to the first until ARP says more.
     private func fixedEndpoints(of port: Port, _ row: Int) -> [FixedEndpoint] {
-        port.macs.enumerated().map { place, mac in
+        guard let network = self.row(ofNetwork: port.network) else { return [] }
+        return port.macs.enumerated().map { place, mac in
             FixedEndpoint(
-                network: self.row(ofNetwork: port.network), mac: mac,
-                addresses: place == 0 ? port.ips : [], place: .port(UInt16(row)))
+                network: network, mac: mac, addresses: place == 0 ? port.ips : [],
+                place: .port(UInt16(row)))
         }
     }
 

@@ -26,8 +26,9 @@ package final class TableKeeper {
     package let neighbors: NeighborTable
     package let topology: TopologyTable
     private var queues: [LearningQueue] = []
-    /// Ageing of each network, seconds.
+    /// Ageing of each network, seconds; 0 for an empty row.
     private var ageing: [UInt32] = []
+    private var networkCount = 0
     /// Where the next piece of ageing begins.
     private var cursor = 0
     /// Learned endpoints of each network.
@@ -63,6 +64,7 @@ package final class TableKeeper {
     /// Publishes a topology.
     package func publish(_ description: TopologyDescription) {
         ageing = description.networks.map { $0?.ageing ?? 0 }
+        networkCount = description.networks.count { $0 != nil }
         topology.publish(description)
     }
 
@@ -70,7 +72,7 @@ package final class TableKeeper {
     /// topology that has their rows.
     package func fix(_ endpoints: [FixedEndpoint]) {
         let keys = Set(endpoints.map(\.key))
-        release { keys.contains($0.key) }
+        for gone in fixed where !keys.contains(gone.key) { self.endpoints.remove(gone.key) }
         let addresses = Set(endpoints.flatMap(\.neighbors))
         for neighbor in fixed.flatMap(\.neighbors) where !addresses.contains(neighbor) {
             neighbors.remove(neighbor)
@@ -83,15 +85,6 @@ package final class TableKeeper {
         fixed = endpoints
     }
 
-    /// Lets go of the fixed endpoints that are not to stay.
-    package func release(unless stays: (FixedEndpoint) -> Bool) {
-        for endpoint in fixed where !stays(endpoint) {
-            endpoints.remove(endpoint.key)
-            for neighbor in endpoint.neighbors { neighbors.remove(neighbor) }
-        }
-        fixed = fixed.filter(stays)
-    }
-
     /// Fixes an endpoint and its addresses, whatever was learned before.
     package func fix(network: UInt16, mac: MACAddress, addresses: [IPAddress], at place: Location) {
         let fixed =
@@ -102,7 +95,11 @@ package final class TableKeeper {
         if let known = endpoints.view.lookup(key), !known.location.isFixed { remove(key) }
         endpoints.set(key, fixed, seen: 0)
         for address in addresses {
-            neighbors.set(NeighborKey(network: network, address: address), mac, fixed: true)
+            let key = NeighborKey(network: network, address: address)
+            var neighbor = Neighbor(mac: mac, isFixed: true)
+            // What it said of itself still holds.
+            if let known = neighbors.get(key), known.mac == mac { neighbor.role = known.role }
+            neighbors.set(key, neighbor)
         }
     }
 
@@ -152,7 +149,7 @@ package final class TableKeeper {
     /// No network may learn more than its share, so that none can keep the others from learning.
     private func hasRoom(in network: UInt16) -> Bool {
         endpoints.count < endpointLimit
-            && learned[network, default: 0] < max(1, endpointLimit / max(1, ageing.count))
+            && learned[network, default: 0] < max(1, endpointLimit / max(1, networkCount))
     }
 
     private func remove(_ key: EndpointKey) {
@@ -192,27 +189,28 @@ package final class TableKeeper {
         for key in orphans { neighbors.remove(key) }
     }
 
-    /// Forgets all that was learned in a network that is no more, or stands for another.
-    package func forget(network: UInt16) {
+    /// Forgets endpoints that were learned at places, or in networks, of which that holds no
+    /// longer, and addresses that were learned for them. What is fixed stays.
+    package func forget(_ places: Set<Location>, networks: Set<UInt16> = []) {
+        guard !places.isEmpty || !networks.isEmpty else { return }
+        var affected: Set<EndpointKey> = []
         var gone: [EndpointKey] = []
         endpoints.forEach { key, location, _ in
-            if key.network == network, !location.isFixed { gone.append(key) }
+            guard places.contains(location.unfixed) || networks.contains(key.network) else {
+                return
+            }
+            affected.insert(key)
+            if !location.isFixed { gone.append(key) }
         }
         for key in gone { remove(key) }
         var addresses: [NeighborKey] = []
-        neighbors.forEach { key, _, isFixed in
-            if key.network == network, !isFixed { addresses.append(key) }
+        neighbors.forEach { key, mac, isFixed in
+            guard !isFixed else { return }
+            let isAffected =
+                networks.contains(key.network)
+                || affected.contains(EndpointKey(network: key.network, mac: mac))
+            if isAffected { addresses.append(key) }
         }
         for key in addresses { neighbors.remove(key) }
-    }
-
-    /// Forgets learned endpoints at a place that is gone, so that their frames are flooded and
-    /// not sent to nobody.
-    package func forget(_ place: Location) {
-        var gone: [EndpointKey] = []
-        endpoints.forEach { key, location, _ in
-            if !location.isFixed, location.isSamePlace(as: place) { gone.append(key) }
-        }
-        for key in gone { remove(key) }
     }
 }

@@ -45,6 +45,9 @@ public struct Location: Hashable, Sendable {
     @inlinable @inline(__always)
     public var isFixed: Bool { bits & (1 << 18) != 0 }
 
+    /// The same place, learned.
+    var unfixed: Location { Location(bits: bits & ~(1 << 18)) }
+
     /// The same place, whether fixed or learned.
     @inlinable @inline(__always)
     public func isSamePlace(as other: Location) -> Bool {

@@ -142,17 +142,38 @@ public struct Link: Sendable, Hashable {
     public func addAddress(
         _ address: IPAddress, prefixLength: Int, skipDuplicateDetection: Bool = false
     ) throws(SystemError) {
+        var fixed = fixedPart(address, prefixLength)
+        fixed.ifa_flags = skipDuplicateDetection && address.isIPv6 ? UInt8(IFA_F_NODAD) : 0
+        let request = NetlinkRequest(
+            type: Int(RTM_NEWADDR), flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, fixed: fixed)
+        try tell(
+            Self.naming(address, in: request), "add address \(address)/\(prefixLength) to \(name)")
+    }
+
+    /// Takes an address from it.
+    /// - Throws: `SystemError`, EADDRNOTAVAIL if it does not have it.
+    public func removeAddress(_ address: IPAddress, prefixLength: Int) throws(SystemError) {
+        let request = NetlinkRequest(
+            type: Int(RTM_DELADDR), flags: NLM_F_ACK, fixed: fixedPart(address, prefixLength))
+        try tell(
+            Self.naming(address, in: request),
+            "remove address \(address)/\(prefixLength) from \(name)")
+    }
+
+    private func fixedPart(_ address: IPAddress, _ prefixLength: Int) -> ifaddrmsg {
         var fixed = ifaddrmsg()
         fixed.ifa_family = UInt8(address.isIPv6 ? AF_INET6 : AF_INET)
         fixed.ifa_prefixlen = UInt8(clamping: prefixLength)
-        fixed.ifa_flags = skipDuplicateDetection && address.isIPv6 ? UInt8(IFA_F_NODAD) : 0
         fixed.ifa_index = UInt32(bitPattern: index)
-        var request = NetlinkRequest(
-            type: Int(RTM_NEWADDR), flags: NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, fixed: fixed)
-        let octets = Self.octets(of: address)
+        return fixed
+    }
+
+    private static func naming(_ address: IPAddress, in request: NetlinkRequest) -> NetlinkRequest {
+        var request = request
+        let octets = octets(of: address)
         request.attribute(Int(IFA_LOCAL), octets)
         request.attribute(Int(IFA_ADDRESS), octets)
-        try tell(request, "add address \(address)/\(prefixLength) to \(name)")
+        return request
     }
 
     private static func octets(of address: IPAddress) -> [UInt8] {

@@ -1,4 +1,5 @@
 import Catalog
+import TestFrames
 import Testing
 
 @testable import Datapath
@@ -38,14 +39,15 @@ struct RowTableTests {
         #expect(before.replaced(by: networks("ab")).1.summary == "=")
     }
 
-    /// Against a dictionary, over many changes.
-    @Test func rowsAreTrueToTheirNames() {
-        var random = SystemRandomNumberGenerator()
+    /// Over many changes.
+    @Test(arguments: [UInt64.random(in: 0 ... .max), 1])
+    func rowsAreTrueToTheirNames(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
         var table = RowTable(named("abcdef"))
         for _ in 0..<2000 {
             let before = table
             let names = "abcdefghijklmnop".filter { _ in Bool.random(using: &random) }
-            let (after, change) = table.replaced(by: named(String(names.shuffled())))
+            let (after, change) = table.replaced(by: named(String(names.shuffled(using: &random))))
             #expect(Set(after.entries.map(\.element.name)) == Set(names.map(String.init)))
             for (row, element) in after.entries {
                 #expect(after.row(of: element.name) == row)

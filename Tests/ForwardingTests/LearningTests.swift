@@ -152,7 +152,7 @@ struct LearningTests {
         _ = host.egress(a.to(b).udp(), port: 1)
         _ = host.egress(Station(3).to(b).udp(), port: 2)
         host.keeper.fix(network: 0, mac: b.mac, addresses: [], at: .port(1))
-        host.keeper.forget(.port(1))
+        host.keeper.forget([.port(1)])
         #expect(host.location(a.mac) == nil)
         #expect(host.location(Station(3).mac) == .port(2))
         #expect(host.location(b.mac) == .port(1, fixed: true))

@@ -37,14 +37,33 @@ struct TableChangeTests {
         #expect(host.location(a.mac) == .port(1, fixed: true))
     }
 
-    @Test func releasedEndpointsAreUnknownAndMayBeLearned() {
+    @Test func fixingAgainKeepsWhatARouterSaidOfItself() throws {
         let host = TestHost()
-        host.keeper.fix([fixed(a, at: .port(1)), fixed(b, at: .peer(1))])
-        host.keeper.release { !$0.place.isPeer }
-        #expect(host.location(b.mac) == nil)
+        let fixed = [fixed(a, at: .port(1), [.v6(a.ipv6)])]
+        host.keeper.fix(fixed)
+        let key = NeighborKey(network: 0, address: .v6(a.ipv6))
+        host.keeper.neighbors.set(key, Neighbor(mac: a.mac, isFixed: true, role: .router))
+        host.keeper.fix(fixed)
+        #expect(host.keeper.neighbors.get(key)?.role == .router)
+        host.keeper.fix([self.fixed(b, at: .port(2), [.v6(a.ipv6)])])
+        #expect(host.keeper.neighbors.get(key)?.role == .unknown, "it is another now")
+    }
+
+    @Test func aPlaceIsForgottenWithWhatItSaidOfAddresses() {
+        let host = TestHost()
+        _ = host.ingress(b.asks(a.ipv4), peer: 0)
+        host.keeper.fix([fixed(a, at: .port(1), [.v4(a.ipv4)])])
+        // The port spoke for an address that is not its own while nobody checked.
+        _ = host.egress(a.asks(b.ipv4, from: Station(9).ipv4), port: 1)
+        #expect(host.neighbor(.v4(Station(9).ipv4)) == a.mac)
+        host.keeper.forget([.port(1)])
+        #expect(host.neighbor(.v4(Station(9).ipv4)) == nil)
+        #expect(host.neighbor(.v4(a.ipv4)) == a.mac, "fixed")
         #expect(host.location(a.mac) == .port(1, fixed: true))
-        _ = host.ingress(b.to(a).udp(), peer: 0)
-        #expect(host.location(b.mac) == .peer(0))
+        #expect(host.location(b.mac) == .peer(0), "elsewhere")
+        host.keeper.forget([.peer(0)])
+        #expect(host.location(b.mac) == nil)
+        #expect(host.neighbor(.v4(b.ipv4)) == nil)
     }
 
     @Test func aNetworkIsForgottenWithItsNeighboursAndNoOtherIs() {
@@ -52,16 +71,21 @@ struct TableChangeTests {
         _ = host.egress(a.asks(b.ipv4), port: 0)
         _ = host.egress(a.asks(b.ipv4), port: 3)
         host.keeper.fix([fixed(b, at: .peer(0), [.v4(b.ipv4)])])
-        host.keeper.forget(network: 1)
+        host.keeper.forget([], networks: [1])
         #expect(host.location(a.mac) == .port(0))
-        host.keeper.forget(network: 0)
+        host.keeper.forget([], networks: [0])
         #expect(host.location(a.mac) == nil)
         #expect(host.neighbor(.v4(a.ipv4)) == nil)
         #expect(host.location(b.mac) == .peer(0, fixed: true), "what is fixed is not learned")
         #expect(host.neighbor(.v4(b.ipv4)) == b.mac)
-        // Its room is free again.
-        _ = host.egress(a.to(b).udp(), port: 0)
-        #expect(host.location(a.mac) == .port(0))
+    }
+
+    @Test func emptyRowsTakeNoShareOfWhatMayBeLearned() {
+        let host = TestHost(endpointLimit: 4) {
+            $0.networks += [nil, nil]; $0.networks[1] = nil
+        }
+        for number: UInt8 in 1...4 { _ = host.egress(Station(number).to(b).udp(), port: 0) }
+        #expect(host.keeper.refused == 0)
     }
 
     @Test func anEmptyRowOfANetworkIsNobodys() {
