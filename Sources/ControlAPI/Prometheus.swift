@@ -28,6 +28,12 @@ public enum Prometheus {
                 page.sample(labels, state.inUse ? 1 : 0)
             }
         }
+        page.metric(
+            "weft_worker_missed_messages_total", .counter,
+            "Datagrams, or trains of them, that found a worker's socket full.")
+        for worker in status.workers {
+            page.sample([("worker", String(worker.index))], worker.missedMessages)
+        }
     }
 
     private static func addNetworks(_ networks: [NetworkStatus], to page: inout MetricsPage) {
@@ -60,6 +66,10 @@ public enum Prometheus {
         }
         page.metric("weft_port_up", .gauge, "Whether a port's device passes frames.")
         for port in ports { page.sample(labels(port), port.state == .up ? 1 : 0) }
+        page.metric(
+            "weft_port_missed_packets_total", .counter,
+            "Frames that found the queue from a port's device to Weft full.")
+        for port in ports { page.sample(labels(port), port.missedFrames) }
         for (name, help, count) in traffic {
             page.metric("weft_port_" + name, .counter, help + " port.")
             for port in ports { page.sample(labels(port), count(port.counters)) }

@@ -44,13 +44,20 @@ public struct WorkerStatus: Codable, Sendable, Equatable {
     public var busyPoll: String
     /// The kernel's features that it knows, by name, and whether it uses them.
     public var features: [String: FeatureStatus]
+    /// Datagrams of the underlay, or trains of them, that were lost because the worker's socket was
+    /// full: it did not get to read them.
+    public var missedMessages: UInt64
 
     /// A worker with these features.
-    public init(index: Int, cpu: Int?, busyPoll: String, features: [String: FeatureStatus]) {
+    public init(
+        index: Int, cpu: Int?, busyPoll: String, features: [String: FeatureStatus],
+        missedMessages: UInt64 = 0
+    ) {
         self.index = index
         self.cpu = cpu
         self.busyPoll = busyPoll
         self.features = features
+        self.missedMessages = missedMessages
     }
 }
 
@@ -118,13 +125,16 @@ public struct PortStatus: Codable, Sendable, Equatable {
     public var state: State
     /// The device's MTU in bytes, 0 while it is missing.
     public var mtu: Int
+    /// Frames of the device's user that were lost because the queue to Weft was full: of a TAP
+    /// since the device was made, of an existing interface since it was attached.
+    public var missedFrames: UInt64
     /// Received = from the device's user.
     public var counters: TrafficCounters
 
     /// A port and what it has counted.
     public init(
         name: String, network: String, kind: String, device: String, state: State, mtu: Int,
-        counters: TrafficCounters
+        missedFrames: UInt64 = 0, counters: TrafficCounters
     ) {
         self.name = name
         self.network = network
@@ -132,6 +142,7 @@ public struct PortStatus: Codable, Sendable, Equatable {
         self.device = device
         self.state = state
         self.mtu = mtu
+        self.missedFrames = missedFrames
         self.counters = counters
     }
 }

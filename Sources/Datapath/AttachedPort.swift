@@ -97,6 +97,15 @@ final class AttachedPort {
         }
     }
 
+    /// Frames of the device's user that were lost on the way to Weft, because the queue was full:
+    /// of a TAP since it was made, of a packet socket since the port was attached.
+    func missedFrames(_ state: LinkState) -> UInt64 {
+        switch device {
+        case .tap: state.transmitDrops
+        case .packet(let packet): packet.missedFrames
+        }
+    }
+
     /// Sets the MTU of the device, wherever it is now.
     func setMTU(_ mtu: Int) throws(SystemError) {
         switch device {

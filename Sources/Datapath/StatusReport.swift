@@ -49,7 +49,8 @@ extension Datapath: StatusProvider {
             case .microseconds(let time): "\(time)us"
             }
         return WorkerStatus(
-            index: worker.index, cpu: worker.cpu, busyPoll: busyPoll, features: states)
+            index: worker.index, cpu: worker.cpu, busyPoll: busyPoll, features: states,
+            missedMessages: worker.missedMessages)
     }
 
     /// UDP superframes from TAPs: known once there is one.
@@ -107,7 +108,9 @@ extension Keeper {
         return PortStatus(
             name: port.name, network: port.network, kind: port.kind.rawValue,
             device: port.device, state: link.map { $0.isRunning ? .up : .down } ?? .missing,
-            mtu: link?.mtu ?? 0, counters: counted(forPort: row).since(baselines.ports[row]))
+            mtu: link?.mtu ?? 0,
+            missedFrames: link.flatMap { ports[row]?.missedFrames($0) } ?? 0,
+            counters: counted(forPort: row).since(baselines.ports[row]))
     }
 
     /// What was counted for a row since the start, whoever had it.

@@ -55,6 +55,9 @@ final class WorkerThread: @unchecked Sendable {
         }
     }
 
+    /// Messages of the underlay that found its socket full.
+    var missedMessages: UInt64 { parts.receiver.missedMessages }
+
     /// Asks the worker to finish its turn, and waits until it has.
     func stop() {
         mailbox.post(.stop)

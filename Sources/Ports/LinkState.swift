@@ -20,6 +20,8 @@ public struct LinkState: Sendable, Equatable {
     public var operationalState: UInt8
     /// Frames that its transmit queue holds; of a TAP also what waits to be read.
     public var transmitQueueLength: Int
+    /// Frames that it was to transmit and threw away; of a TAP those that found its queue full.
+    public var transmitDrops: UInt64
     /// What made it: "tun", "veth", "vxlan", "bridge"...; empty for a physical one.
     public var kind: String
     /// Of a "tun" interface only: what it was created as.
@@ -56,6 +58,11 @@ public struct LinkState: Sendable, Equatable {
         isRunning = flags & 0x1 != 0 && flags & 0x40 != 0
         operationalState = attributes[Int(IFLA_OPERSTATE)]?.first ?? 0
         transmitQueueLength = Int(number(Int(IFLA_TXQLEN)) ?? 0)
+        // struct rtnl_link_stats64: the eighth of its numbers is tx_dropped.
+        transmitDrops =
+            attributes[Int(IFLA_STATS64)].flatMap { bytes in
+                bytes.count >= 64 ? bytes.number(at: 56, as: UInt64.self) : nil
+            } ?? 0
         let info = NetlinkMessage.attributes(in: attributes[Int(IFLA_LINKINFO)] ?? [])
         kind = info[Int(IFLA_INFO_KIND)]?.text ?? ""
         guard kind == "tun" else { return }

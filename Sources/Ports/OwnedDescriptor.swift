@@ -63,6 +63,17 @@ extension OwnedDescriptor {
         return getsockopt(number, level, name, &value, &length) == 0 ? value : nil
     }
 
+    /// What a socket has thrown away since it was made, because its buffer was full or for want of
+    /// memory. The kernel counts in 32 bits.
+    public static func drops(ofSocket descriptor: Int32) -> UInt64 {
+        // SO_MEMINFO gives nine numbers, SK_MEMINFO_DROPS the last (linux/sock_diag.h).
+        let (option, place): (Int32, Int) = (55, 8)
+        var values = [UInt32](repeating: 0, count: place + 1)
+        var length = socklen_t(values.count * MemoryLayout<UInt32>.size)
+        let failed = getsockopt(descriptor, SOL_SOCKET, option, &values, &length)
+        return failed == 0 ? UInt64(values[place]) : 0
+    }
+
     /// Asks for a buffer of `bytes`, past the sysctl's limit where privileges allow.
     /// - Returns: the bytes that the kernel keeps, as it counts them (twice what was asked).
     func setBuffer(force: Int32, limited: Int32, bytes: Int32) -> Int {

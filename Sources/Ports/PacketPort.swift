@@ -69,6 +69,11 @@ public final class PacketPort: Sendable {
         self.drop = drop
     }
 
+    /// Frames that found the buffer of their socket full.
+    public var missedFrames: UInt64 {
+        sockets.reduce(0) { $0 + OwnedDescriptor.drops(ofSocket: $1) }
+    }
+
     /// A socket that is bound to nothing yet, so that it has no frame of another interface queued.
     private static func open(_ link: Link) throws(SystemError) -> OwnedDescriptor {
         let type =

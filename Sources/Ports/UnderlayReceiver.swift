@@ -40,6 +40,9 @@ public final class UnderlayReceiver: Sendable {
         return receivers
     }
 
+    /// Datagrams, or trains of them, that found the socket's buffer full.
+    public var missedMessages: UInt64 { OwnedDescriptor.drops(ofSocket: fileDescriptor) }
+
     /// Makes sure that nobody has the port: with SO_REUSEPORT another daemon of the same user
     /// would share it without an error, and each would get half of the datagrams.
     private static func claim(_ address: SocketAddress) throws(SystemError) {

@@ -24,6 +24,9 @@ package enum StatusScreen {
             let used = features.filter(\.value.inUse).map(\.key)
             if !used.isEmpty { text += "; uses " + used.joined(separator: " ") }
             text += "\n"
+            if worker.missedMessages > 0 {
+                text += "  missed \(scaled(worker.missedMessages)) messages: its socket was full\n"
+            }
             for (name, feature) in features where !feature.inUse {
                 text += "  without \(name)" + (feature.reason.map { ": \($0)" } ?? "") + "\n"
             }
@@ -58,17 +61,19 @@ package enum StatusScreen {
     }
 
     private static func ports(_ ports: [PortStatus]) -> String {
+        // A column that is worth its width only where something is wrong.
+        let haveMissed = ports.contains { $0.missedFrames > 0 }
         var table = TextTable(
             [
                 ("PORT", .left), ("NETWORK", .left), ("KIND", .left), ("DEVICE", .left),
                 ("STATE", .left), ("MTU", .right),
-            ] + trafficColumns)
+            ] + trafficColumns + (haveMissed ? [("MISSED", .right)] : []))
         for port in ports {
             table.add(
                 [
                     port.name, port.network, port.kind, port.device, port.state.rawValue,
                     "\(port.mtu)",
-                ] + cells(port.counters))
+                ] + cells(port.counters) + (haveMissed ? [scaled(port.missedFrames)] : []))
         }
         return table.text
     }

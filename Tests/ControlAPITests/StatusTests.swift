@@ -12,7 +12,7 @@ func sampleStatus() -> Status {
                 features: [
                     "udpGRO": FeatureStatus(inUse: true),
                     "uso": FeatureStatus(inUse: false, reason: "the kernel has no TUN_F_USO4"),
-                ])
+                ], missedMessages: 17)
         ],
         networks: [
             NetworkStatus(name: "red", vni: 100, mtu: 1450, ports: 1, peers: 2, endpoints: 5)
@@ -20,7 +20,7 @@ func sampleStatus() -> Status {
         ports: [
             PortStatus(
                 name: "vm\"1\\", network: "red", kind: "tap", device: "weft-vm1", state: .up,
-                mtu: 1450,
+                mtu: 1450, missedFrames: 12,
                 counters: TrafficCounters(
                     rxFrames: 1, rxBytes: 60, txFrames: 2, txBytes: 120, drops: 3))
         ],
@@ -87,6 +87,8 @@ struct PrometheusTests {
             #"weft_info{version="1.0",host="host-a"} 1"#,
             "weft_uptime_seconds 61",
             #"weft_worker_feature{worker="0",feature="uso"} 0"#,
+            #"weft_worker_missed_messages_total{worker="0"} 17"#,
+            #"weft_port_missed_packets_total{port="vm\"1\\",network="red"} 12"#,
             #"weft_network_endpoints{network="red"} 5"#,
             #"weft_port_up{port="vm\"1\\",network="red"} 1"#,
             #"weft_port_receive_packets_total{port="vm\"1\\",network="red"} 1"#,

@@ -64,6 +64,37 @@ struct UnderlayTests {
         #expect(!waitReadable(transmitter.sockets[0], milliseconds: 50))
     }
 
+    @Test("What finds the buffer full is counted")
+    func missed() throws {
+        let space = try TestNamespace()
+        let address = try #require(IPAddress("127.0.0.1"))
+        let (receiver, transmitter) = try NetworkNamespace.run(in: space.namespace) {
+            () throws(SystemError) in
+            (
+                try UnderlayReceiver.open(address, port: 4789, bufferSize: 4096)[0],
+                try UnderlayTransmitter(address, count: 1)
+            )
+        }
+        #expect(receiver.missedMessages == 0)
+        let control = UnsafeMutableRawPointer.allocate(
+            byteCount: TransmitControl.length, alignment: 8)
+        defer { control.deallocate() }
+        TransmitControl.prepare(at: control, isIPv6: false)
+        var sent: UInt64 = 0
+        for _ in 0..<100 {
+            let bytes = Self.send(
+                [UInt8](repeating: 7, count: 1000), through: transmitter.sockets[0],
+                to: SocketAddress(address, port: 4789),
+                control + TransmitControl.singleOffset, TransmitControl.singleLength)
+            if bytes == 1000 { sent += 1 }
+        }
+        var arrived: UInt64 = 0
+        while Self.receive([receiver]) != nil { arrived += 1 }
+        #expect(arrived > 0)
+        #expect(receiver.missedMessages > 0)
+        #expect(receiver.missedMessages + arrived == sent)
+    }
+
     @Test("A second daemon does not share the port")
     func portInUse() throws {
         let space = try TestNamespace()

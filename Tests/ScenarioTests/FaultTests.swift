@@ -122,6 +122,40 @@ extension Scenarios {
             }
         }
 
+        @Test(
+            "what the kernel loses because a daemon does not read is seen",
+            .enabled(if: Lab.hasProgram("weft-bench"), "WEFT_BIN has no weft-bench to send with"),
+            arguments: [VM.Kind.tap, .veth])
+        func missed(kind: VM.Kind) throws {
+            try scenario { play in
+                let hosts = try play.hosts(2)
+                let near = try play.vm("near", 1, on: hosts[0], kind: kind)
+                let far = try play.vm("far", 2, on: hosts[1])
+                try play.startAll()
+                try play.expectReachable(Station(near), Station(far))
+                #expect(try play.status(hosts[0]).ports[0].missedFrames == 0)
+                let sent = 400_000
+                try play.whileStopped(play.daemons[0]) { try send(sent, near, far) }
+                let missed = try play.status(hosts[0]).ports[0].missedFrames
+                #expect(missed > 0 && missed <= UInt64(sent), "\(missed)")
+                // What was neither missed nor read is nowhere.
+                #expect(
+                    try eventually {
+                        let port = try play.status(hosts[0]).ports[0]
+                        return port.missedFrames + port.counters.rxFrames >= UInt64(sent)
+                    })
+                try play.expectReachable(Station(near), Station(far))
+            }
+        }
+
+        /// Sends small frames as fast as they go.
+        private func send(_ count: Int, _ from: VM, _ to: VM) throws {
+            try from.namespace.sh(
+                "\(Lab.programDirectory)/weft-bench", "generate", "--from", "10.0.0.1",
+                "\(from.mac)", "--to", "10.0.0.2", "\(to.mac)", "--run", "1", "--rate",
+                "1000000", "--frames", "\(count)", "--limit", "10")
+        }
+
         private func pidFile(_ play: Scenario) -> String { "\(play.lab.directory)/weftd.pid" }
 
         private func pair(_ play: Scenario) throws -> (Station, Station) {
@@ -134,6 +168,13 @@ extension Scenarios {
 }
 
 extension Scenario {
+    /// Keeps a daemon from running meanwhile.
+    fileprivate func whileStopped(_ daemon: Weftd, _ body: () throws -> Void) throws {
+        daemon.process.signal(SIGSTOP)
+        defer { daemon.process.signal(SIGCONT) }
+        try body()
+    }
+
     /// The status of a port of the first host.
     func port(_ name: String) throws -> PortStatus {
         try #require(status(lab.hosts[0]).ports.first { $0.name == name })

@@ -64,6 +64,22 @@ struct ScreenTests {
         #expect(StatusScreen.render(status) == statusScreen)
     }
 
+    @Test("what the kernel lost before the daemon could read it shows where there is any")
+    func missed() {
+        let port = PortStatus(
+            name: "vm1", network: "red", kind: "tap", device: "weft-vm1", state: .up, mtu: 1450,
+            missedFrames: 12_345, counters: TrafficCounters())
+        let worker = WorkerStatus(
+            index: 0, cpu: nil, busyPoll: "off", features: [:], missedMessages: 7)
+        let screen = StatusScreen.render(
+            Status(
+                version: "1.0", host: "host-a", uptimeSeconds: 1, workers: [worker], networks: [],
+                ports: [port], peers: [], counters: CounterStatus(totals: [:], drops: [])))
+        #expect(screen.contains("  missed 7 messages: its socket was full\n"))
+        #expect(screen.contains("DROPS  MISSED\n"))
+        #expect(screen.contains("    0   12.3k\n"))
+    }
+
     @Test("endpoints, by network and MAC")
     func endpoints() {
         let entries = [
