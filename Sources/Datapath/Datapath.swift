@@ -76,6 +76,25 @@ public final class Datapath: @unchecked Sendable {
         return try keeper.perform { keeper.apply(new) }.get()
     }
 
+    /// Returns once the keeper has answered and every worker has begun a turn or sleeps: a
+    /// watchdog's question.
+    public func awaitProgress() {
+        let keeper = keeper
+        keeper.perform { keeper.tables.domain.synchronize { usleep(1000) } }
+    }
+
+    /// What the host has, in a few words.
+    public var summary: String {
+        let keeper = keeper
+        return keeper.perform {
+            let rows = keeper.rows
+            let open = keeper.ports.count { $0 != nil }
+            return "\(rows.networks.entries.count) networks, "
+                + "\(open) of \(rows.ports.entries.count) ports, "
+                + "\(rows.peers.entries.count) peers"
+        }
+    }
+
     /// Finishes what is in flight, stops the workers and closes everything.
     public func stop() {
         keeper.stop()

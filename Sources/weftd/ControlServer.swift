@@ -11,17 +11,20 @@ package struct ControlServer: Sendable {
     private let group: String?
     private let provider: any StatusProvider
     private let logger: Logger
+    private let whenReady: @Sendable () -> Void
 
     /// A server for `socket`, whose permission bits become `mode` and whose group becomes
     /// `group` (a name or a number; nil = `weft` where that group exists).
     package init(
-        socket: String, mode: UInt32, group: String?, provider: any StatusProvider, logger: Logger
+        socket: String, mode: UInt32, group: String?, provider: any StatusProvider,
+        logger: Logger, whenReady: @escaping @Sendable () -> Void = {}
     ) {
         self.socket = socket
         self.mode = mode
         self.group = group
         self.provider = provider
         self.logger = logger
+        self.whenReady = whenReady
     }
 
     /// Serves until the task is cancelled, then takes the socket away.
@@ -40,6 +43,7 @@ package struct ControlServer: Sendable {
             try await tasks.next()
             try place.publish()
             logger.info("control API ready", metadata: ["socket": "\(socket)"])
+            whenReady()
             defer { place.withdraw() }
             do {
                 try await tasks.next()

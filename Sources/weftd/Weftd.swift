@@ -79,20 +79,34 @@ struct Weftd: AsyncParsableCommand {
         raiseFileLimit()
         let datapath = try Datapath(configuration, logger: logger)
         defer { datapath.stop() }
+        let manager = ServiceManager(ProcessInfo.processInfo.environment)
         let server = ControlServer(
             socket: socket ?? configuration.control.socket, mode: configuration.control.mode,
-            group: configuration.control.group, provider: datapath, logger: logger)
+            group: configuration.control.group, provider: datapath, logger: logger,
+            whenReady: { manager?.ready(datapath.summary) })
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             let path = checkedFile ?? file
             tasks.addTask {
                 var number = await signals.next()
                 while number == SIGHUP {
+                    manager?.reloading()
                     Self.reload(path, datapath, logger)
+                    manager?.ready(datapath.summary)
                     number = await signals.next()
                 }
                 guard number != 0 else { return }
+                manager?.stopping()
                 logger.notice("stopping", metadata: ["signal": "\(number)"])
+            }
+            if let manager, let interval = manager.watchdogInterval {
+                tasks.addTask {
+                    while true {
+                        datapath.awaitProgress()
+                        manager.alive()
+                        try await Task.sleep(for: interval)
+                    }
+                }
             }
             // The server ends only with an error, a signal with success.
             try await tasks.next()
