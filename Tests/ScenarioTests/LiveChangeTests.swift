@@ -32,6 +32,9 @@ extension Scenarios {
                     let changed = try Stream.run(blue1, blue2, rate: rate) {
                         try changeOthers(play, green1, green2)
                     }
+                    // These a busy machine does not excuse.
+                    #expect(changed.arrived.duplicates == 0)
+                    #expect(changed.arrived.reordered == 0)
                     if changed.isIntact { return }
                     let unchanged = try Stream.run(blue1, blue2, rate: rate) { usleep(10_000) }
                     #expect(!unchanged.isIntact, "\(rate)/s: \(changed)")
