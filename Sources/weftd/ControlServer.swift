@@ -4,7 +4,7 @@ import FlyingSocks
 import Foundation
 package import Logging
 
-/// Serves the control API on a Unix socket: HTTP with JSON, read-only.
+/// Serves the control API on a Unix socket: HTTP with JSON.
 package struct ControlServer: Sendable {
     private let socket: String
     private let mode: UInt32
@@ -35,7 +35,7 @@ package struct ControlServer: Sendable {
         let place = try SocketPlace(path: socket, mode: mode, group: group)
         let server = HTTPServer(
             address: .unix(path: place.bindPath), logger: .disabled,
-            handler: ControlHandler(provider: provider))
+            handler: Router(routes: statusRoutes(provider)))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             tasks.addTask { try await server.waitUntilListening() }
@@ -53,49 +53,5 @@ package struct ControlServer: Sendable {
                 throw error
             }
         }
-    }
-}
-
-/// Answers requests: a path has one method, GET.
-struct ControlHandler: HTTPHandler {
-    let provider: any StatusProvider
-
-    func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
-        guard let route = Self.routes[request.path] else {
-            let known = Self.routes.keys.sorted().joined(separator: ", ")
-            return refusal(.notFound, "no such path: \(request.path); there are \(known)")
-        }
-        guard request.method == .GET else {
-            var reply = refusal(
-                .methodNotAllowed, "\(request.path) takes GET, not \(request.method.rawValue)")
-            reply.headers[HTTPHeader("Allow")] = "GET"
-            return reply
-        }
-        return try route(provider)
-    }
-
-    private typealias Route = @Sendable (any StatusProvider) throws -> HTTPResponse
-
-    private static let routes: [String: Route] = [
-        "/v1/status": { json(.ok, try JSON.encode($0.status())) },
-        "/v1/endpoints": { json(.ok, try JSON.encode(EndpointList(endpoints: $0.endpoints()))) },
-        "/v1/neighbours": {
-            json(.ok, try JSON.encode(NeighbourList(neighbours: $0.neighbours())))
-        },
-        "/metrics": {
-            HTTPResponse(
-                statusCode: .ok, headers: [.contentType: Prometheus.contentType],
-                body: Data(Prometheus.render($0.status()).utf8))
-        },
-    ]
-
-    private static func json(_ status: HTTPStatusCode, _ body: [UInt8]) -> HTTPResponse {
-        HTTPResponse(
-            statusCode: status, headers: [.contentType: "application/json"], body: Data(body))
-    }
-
-    private func refusal(_ status: HTTPStatusCode, _ message: String) -> HTTPResponse {
-        let body = (try? JSON.encode(ErrorReply(error: message))) ?? []
-        return Self.json(status, body)
     }
 }
