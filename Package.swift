@@ -51,7 +51,7 @@ let package = Package(
         // Desired state and control.
         .target(
             name: "Catalog",
-            dependencies: ["Wire", .product(name: "Yams", package: "Yams")],
+            dependencies: ["ControlAPI", "Wire", .product(name: "Yams", package: "Yams")],
             swiftSettings: language),
         .target(name: "ControlAPI", swiftSettings: language),
         .target(name: "BenchSupport", swiftSettings: language),
@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "weftd",
             dependencies: [
-                "Catalog", "ControlAPI", "Datapath",
+                "Catalog", "ControlAPI", "Datapath", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
@@ -99,12 +99,14 @@ let package = Package(
         .testTarget(
             name: "PortsTests", dependencies: ["Ports", "Uring", "Wire"], swiftSettings: language),
         .testTarget(
-            name: "CatalogTests", dependencies: ["Catalog", "Wire"], swiftSettings: language),
+            name: "CatalogTests", dependencies: ["Catalog", "ControlAPI", "Wire"],
+            swiftSettings: language),
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: language),
         .testTarget(
             name: "ControlServerTests",
             dependencies: [
-                "ControlAPI", "weftd", .product(name: "Logging", package: "swift-log"),
+                "Catalog", "ControlAPI", "Wire", "weftd",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: language),
         .testTarget(

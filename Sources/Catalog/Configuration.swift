@@ -79,6 +79,8 @@ extension Configuration {
         public var mode: UInt32 = 0o660
         /// Group of the socket, a name or a number; nil = `weft` where that group exists.
         public var group: String?
+        /// Path of the file that keeps what is set through the API.
+        public var state = "/var/lib/weft/state.json"
 
         /// The defaults.
         public init() {}

@@ -5,30 +5,33 @@ import Wire
 /// Names are gathered before anything refers to them, so that a reference to a network whose
 /// own description is wrong is not reported as a second mistake.
 struct ConfigurationReader {
-    private static let keys = [
+    static let keys = [
         "host", "underlay", "workers", "busyPoll", "offloads", "peers", "networks", "ports",
         "control", "log",
     ]
 
     private let fields: Fields
+    private let set: OverlayItems
 
-    init(_ root: Value) {
+    init(_ root: Value, _ set: OverlayItems) {
         fields = root.fields(Self.keys) ?? Fields(map: root, values: [:])
+        self.set = set
     }
 
     /// The configuration. It is worth something only if nothing was reported.
     func read() -> Configuration {
         let host = fields.required("host", "the name of this host")?.name()
         let underlay = readUnderlay(fields)
-        let peers = fields["peers"]?.list(of: "peers") ?? []
-        let networks = fields["networks"]?.list(of: "networks") ?? []
+        let peers = set.items(.peers, fields["peers"])
+        let networks = set.items(.networks, fields["networks"])
         let names = Names(
             peers: NameIndex(of: "peer", peers), networks: NameIndex(of: "network", networks))
+        set.checkEndpoints(names.networks)
         var stations = Stations()
 
         let readPeers = PeerReader(host: host, underlay: underlay, names: names).read(peers)
-        let readNetworks = NetworkReader(names: names).read(networks, &stations)
-        let ports = fields["ports"]?.list(of: "ports") ?? []
+        let readNetworks = NetworkReader(names: names, set: set).read(networks, &stations)
+        let ports = set.items(.ports, fields["ports"])
         let readPorts = PortReader(names: names).read(ports, &stations)
 
         var result = Configuration(
@@ -78,7 +81,7 @@ struct ConfigurationReader {
     }
 
     private func readWorkers(_ fields: Fields) -> Int? {
-        guard let workers = fields["workers"], workers.plainText != "auto" else { return nil }
+        guard let workers = fields["workers"], !workers.isWord("auto") else { return nil }
         guard let text = workers.plainText, decimal(text) != nil else {
             workers.report("found \(workers.shown), expected `auto` or a number in 1...64")
             return nil
@@ -118,7 +121,7 @@ struct ConfigurationReader {
 
     private func readControl(_ fields: Fields) -> Configuration.Control {
         var result = Configuration.Control()
-        guard let control = fields["control"]?.fields(["socket", "mode", "group"])
+        guard let control = fields["control"]?.fields(["socket", "mode", "group", "state"])
         else { return result }
         if let socket = control["socket"], let path = socket.text("an absolute path") {
             // sun_path of unix(7) holds 108 bytes, the last of them zero.
@@ -138,6 +141,16 @@ struct ConfigurationReader {
             }
         }
         result.group = control["group"]?.account()
+        if let state = control["state"], let path = state.text("an absolute path") {
+            // The longest of the names beside it must fit as well.
+            if path.hasPrefix("/"), !path.hasSuffix("/"), path.utf8.count <= 4000,
+                !path.utf8.contains(0)
+            {
+                result.state = path
+            } else {
+                state.report("found \(quoted(path)), expected the absolute path of a file")
+            }
+        }
         return result
     }
 

@@ -1,6 +1,24 @@
 import Glibc
 import Yams
 
+/// The text of a configuration file as it was read.
+public struct ConfigurationFile: Sendable, Equatable {
+    /// Its name in messages.
+    public var name: String
+    public var text: String
+
+    /// A file of this text.
+    public init(name: String, text: String) {
+        self.name = name
+        self.text = text
+    }
+
+    /// Reads the text of a regular file of `Configuration.maximumBytes` at most.
+    public init(reading file: String) throws(ConfigurationError) {
+        self.init(name: file, text: try Catalog.text(of: file))
+    }
+}
+
 extension Configuration {
     /// Largest file that is read.
     public static let maximumBytes = 16 << 20
@@ -13,7 +31,7 @@ extension Configuration {
     ///
     /// - Throws: every problem found with the file, each with its line and key.
     public static func load(file: String) throws(ConfigurationError) -> Configuration {
-        try parse(yaml: text(of: file), file: file)
+        try parse(ConfigurationFile(reading: file))
     }
 
     /// Reads a configuration from the text of a file; `file` is its name in messages.
@@ -22,21 +40,39 @@ extension Configuration {
     public static func parse(
         yaml: String, file: String
     ) throws(ConfigurationError) -> Configuration {
-        try onLargeStack { read(yaml, file: file) }.get()
+        try parse(ConfigurationFile(name: file, text: yaml))
+    }
+
+    /// Reads a configuration from the text of a file and from what was set beside it. `origin`
+    /// says where the latter is from: problems of what was set have it as their file, and paths
+    /// like `ports/vm1.macs[0]`.
+    ///
+    /// - Throws: every problem found.
+    public static func parse(
+        _ file: ConfigurationFile, with overlay: Overlay = Overlay(), from origin: String = "API"
+    ) throws(ConfigurationError) -> Configuration {
+        try onLargeStack { () -> Result<Configuration, ConfigurationError> in
+            let set = OverlayItems(overlay: overlay, problems: Problems(file: origin))
+            return read(file) { ConfigurationReader($0, set).read() }
+                .flatMap { configuration in
+                    set.problems.error.map { .failure($0) } ?? .success(configuration)
+                }
+        }.get()
     }
 }
 
-/// Checks the text, parses it, and reads the tree.
-private func read(_ yaml: String, file: String) -> Result<Configuration, ConfigurationError> {
-    let problems = Problems(file: file)
-    checkSize(of: yaml, problems)
+/// Checks the text, parses it, and has `body` read the tree.
+func read<Read>(
+    _ file: ConfigurationFile, _ body: (Value) -> Read
+) -> Result<Read, ConfigurationError> {
+    let problems = Problems(file: file.name)
+    checkSize(of: file.text, problems)
     if let error = problems.error { return .failure(error) }
-    let root = compose(yaml, problems)
+    let root = compose(file.text, problems)
     if let error = problems.error { return .failure(error) }
-    let map = Value(node: root ?? .mapping(.init([])), path: "", problems: problems)
-    let configuration = ConfigurationReader(map).read()
+    let result = body(Value(node: root ?? .mapping(.init([])), path: "", problems: problems))
     if let error = problems.error { return .failure(error) }
-    return .success(configuration)
+    return .success(result)
 }
 
 /// Reports what would make parsing itself run away.

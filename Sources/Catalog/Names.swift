@@ -1,7 +1,7 @@
 import Wire
 import Yams
 
-/// The names that values of the file may refer to.
+/// The names that values may refer to.
 struct Names {
     let peers: NameIndex
     let networks: NameIndex
@@ -30,12 +30,14 @@ struct NameIndex {
         }
     }
 
+    func contains(_ name: String) -> Bool { lines[name] != nil }
+
     /// The name that `value` refers to, if it is one of these.
     func resolve(_ value: Value) -> String? {
         guard let name = value.text("the name of a \(what)") else { return nil }
         guard lines[name] != nil else {
             let hint = suggestion(for: name, among: lines.keys.sorted())
-            let known = lines.isEmpty ? "there is none in this file" : "expected one of this file's"
+            let known = lines.isEmpty ? "there is none" : "expected one that there is"
             value.report("no \(what) is named \(quoted(name))\(hint); \(known)")
             return nil
         }

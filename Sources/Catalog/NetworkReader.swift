@@ -2,12 +2,13 @@ import Wire
 
 /// Reads the list of networks.
 struct NetworkReader {
-    private static let keys = [
+    static let keys = [
         "name", "vni", "mtu", "gateway", "learning", "ageing", "vlan", "arpSuppression",
         "endpoints",
     ]
 
     let names: Names
+    let set: OverlayItems
 
     func read(_ items: [Value], _ stations: inout Stations) -> [Network] {
         var vnis: [Int: String] = [:]
@@ -22,7 +23,8 @@ struct NetworkReader {
             }
             var network = Network(name: name ?? "", vni: UInt32(vni ?? 0))
             readOptions(fields, into: &network)
-            for endpoint in fields["endpoints"]?.list(of: "endpoints") ?? [] {
+            let endpoints = fields["endpoints"]?.list(of: "endpoints") ?? []
+            for endpoint in set.endpoints(of: network.name, endpoints) {
                 if let endpoint = readEndpoint(endpoint, network.name, &stations) {
                     network.endpoints.append(endpoint)
                 }
@@ -37,7 +39,7 @@ struct NetworkReader {
             guard let address = value.unicastAddress() else { continue }
             network.gateway.append(address)
         }
-        if let mtu = fields["mtu"], mtu.plainText != "auto" { network.mtu = readMTU(mtu, network) }
+        if let mtu = fields["mtu"], !mtu.isWord("auto") { network.mtu = readMTU(mtu, network) }
         network.learning = fields["learning"]?.boolean() ?? network.learning
         network.ageing = fields["ageing"]?.integer(in: 10...86400, "seconds") ?? network.ageing
         network.vlan = fields["vlan"]?.choice(Network.VLAN.self) ?? network.vlan

@@ -2,6 +2,8 @@ import Wire
 
 /// Reads the list of peers.
 struct PeerReader {
+    static let keys = ["name", "address", "networks"]
+
     let host: String?
     let underlay: Underlay?
     let names: Names
@@ -11,7 +13,7 @@ struct PeerReader {
         var family = underlay?.address.map { (isIPv6: $0.isIPv6, of: "the underlay's address") }
         var peers: [Peer] = []
         for item in items {
-            guard let fields = item.fields(["name", "address", "networks"]) else { continue }
+            guard let fields = item.fields(Self.keys) else { continue }
             let nameValue = fields.required("name", "the peer's name")
             let name = nameValue?.name()
             if let name, name == host {

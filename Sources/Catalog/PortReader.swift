@@ -2,7 +2,7 @@ import Wire
 
 /// Reads the list of ports.
 struct PortReader {
-    private static let keys = [
+    static let keys = [
         "name", "network", "kind", "device", "netns", "macs", "ips", "trunk", "addresses", "mac",
         "owner", "group", "floodUnknown",
     ]

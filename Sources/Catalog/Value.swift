@@ -50,6 +50,9 @@ struct Value {
         return scalar.string
     }
 
+    /// Whether it is `word`, in quotes or not.
+    func isWord(_ word: String) -> Bool { node.scalar?.string == word }
+
     /// The items of a list.
     func list(of what: String) -> [Value] {
         guard case .sequence(let sequence) = node else {

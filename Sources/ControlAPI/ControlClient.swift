@@ -47,17 +47,18 @@ public struct ControlClient: Sendable {
     }
 
     /// One request on a connection of its own, and the reply, whatever its status.
-    package func send(_ method: String, _ path: String) throws(ControlError) -> HTTPReply {
+    package func send(
+        _ method: String, _ path: String, body: [UInt8]? = nil, headers: [String: String] = [:]
+    ) throws(ControlError) -> HTTPReply {
         let connection = try Connection(
             socket: socket, deadline: Deadline(seconds: timeoutSeconds))
-        let request = """
-            \(method) \(path) HTTP/1.1\r
-            Host: weftd\r
-            Accept: */*\r
-            Connection: close\r
-            \r\n
-            """
-        try connection.write(Array(request.utf8))
+        var lines = [
+            "\(method) \(path) HTTP/1.1", "Host: weftd", "Accept: */*", "Connection: close",
+        ]
+        lines += headers.map { "\($0.key): \($0.value)" }
+        if let body { lines.append("Content-Length: \(body.count)") }
+        let head = lines.joined(separator: "\r\n") + "\r\n\r\n"
+        try connection.write(Array(head.utf8) + (body ?? []))
         var reader = ByteReader { () throws(ControlError) in try connection.read() }
         return try HTTPReply(from: &reader, hasBody: method != "HEAD")
     }

@@ -115,7 +115,12 @@ public struct NeighbourList: Codable, Sendable, Equatable {
 public struct ErrorReply: Codable, Sendable, Equatable {
     /// What is wrong.
     public var error: String
+    /// The same by field, where fields are wrong.
+    public var problems: [RequestProblem]?
 
     /// An error in words.
-    public init(error: String) { self.error = error }
+    public init(error: String, problems: [RequestProblem]? = nil) {
+        self.error = error
+        self.problems = problems
+    }
 }

@@ -76,6 +76,12 @@ public final class Datapath: @unchecked Sendable {
         return try keeper.perform { keeper.apply(new) }.get()
     }
 
+    /// Throws what `apply` would throw, and changes nothing.
+    public func check(_ new: Configuration) throws(DatapathError) {
+        let keeper = keeper
+        if let refusal = keeper.perform({ keeper.refusal(of: new) }) { throw refusal }
+    }
+
     /// Returns once the keeper has answered and every worker has begun a turn or sleeps: a
     /// watchdog's question.
     public func awaitProgress() {

@@ -49,6 +49,10 @@ extension Keeper {
     }
 
     /// Why a configuration cannot be taken over by a running daemon; nil if it can.
+    func refusal(of new: Configuration) -> DatapathError? {
+        refusal(of: new, rows.replaced(by: new).0)
+    }
+
     private func refusal(of new: Configuration, _ rows: Rows) -> DatapathError? {
         let sections = configuration.sectionsThatNeedRestart(for: new)
         guard sections.isEmpty else {

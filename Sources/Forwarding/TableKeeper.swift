@@ -213,4 +213,28 @@ package final class TableKeeper {
         }
         for key in addresses { neighbors.remove(key) }
     }
+
+    /// Forgets a learned endpoint and the addresses that were learned for it.
+    /// - Returns: whether something was known that is not fixed.
+    package func forget(_ key: EndpointKey) -> Bool {
+        var addresses: [NeighborKey] = []
+        neighbors.forEach { neighbor, mac, isFixed in
+            if !isFixed, neighbor.network == key.network, mac == key.mac {
+                addresses.append(neighbor)
+            }
+        }
+        for address in addresses { neighbors.remove(address) }
+        guard let known = endpoints.view.lookup(key), !known.location.isFixed else {
+            return !addresses.isEmpty
+        }
+        remove(key)
+        return true
+    }
+
+    /// Forgets who has an address, unless that is fixed.
+    /// - Returns: whether something was known that is not fixed.
+    package func forget(_ key: NeighborKey) -> Bool {
+        guard let known = neighbors.get(key), !known.isFixed else { return false }
+        return neighbors.remove(key)
+    }
 }

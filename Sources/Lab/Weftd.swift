@@ -91,7 +91,10 @@ extension Lab {
             configurationPath, (configuration ?? weftdConfiguration(for: host)).yaml)
         unlink(socketPath)
         let process = try host.spawn(
-            [program, "--config", configurationPath, "--socket", socketPath] + arguments,
+            [
+                program, "--config", configurationPath, "--socket", socketPath,
+                "--state", "\(directory)/\(host.name).state.json",
+            ] + arguments,
             name: "weftd")
         let weftd = Weftd(
             host: host, process: process, socketPath: socketPath,

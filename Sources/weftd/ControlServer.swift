@@ -1,28 +1,32 @@
-package import ControlAPI
 import FlyingFox
 import FlyingSocks
 import Foundation
 package import Logging
+
+/// All that the API has.
+package func controlRoutes(_ state: DesiredState, _ provider: any TableProvider) -> [Route] {
+    statusRoutes(provider) + objectRoutes(state, provider) + tableRoutes(state, provider)
+}
 
 /// Serves the control API on a Unix socket: HTTP with JSON.
 package struct ControlServer: Sendable {
     private let socket: String
     private let mode: UInt32
     private let group: String?
-    private let provider: any StatusProvider
+    private let routes: [Route]
     private let logger: Logger
     private let whenReady: @Sendable () -> Void
 
     /// A server for `socket`, whose permission bits become `mode` and whose group becomes
     /// `group` (a name or a number; nil = `weft` where that group exists).
     package init(
-        socket: String, mode: UInt32, group: String?, provider: any StatusProvider,
+        socket: String, mode: UInt32, group: String?, routes: [Route],
         logger: Logger, whenReady: @escaping @Sendable () -> Void = {}
     ) {
         self.socket = socket
         self.mode = mode
         self.group = group
-        self.provider = provider
+        self.routes = routes
         self.logger = logger
         self.whenReady = whenReady
     }
@@ -35,7 +39,7 @@ package struct ControlServer: Sendable {
         let place = try SocketPlace(path: socket, mode: mode, group: group)
         let server = HTTPServer(
             address: .unix(path: place.bindPath), logger: .disabled,
-            handler: Router(routes: statusRoutes(provider)))
+            handler: Router(routes: routes))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             tasks.addTask { try await server.waitUntilListening() }

@@ -7,7 +7,7 @@ typealias Answer =
     @Sendable (_ request: HTTPRequest, _ names: [String]) async throws -> HTTPResponse
 
 /// A path of the API, with what each method on it does.
-struct Route: Sendable {
+package struct Route: Sendable {
     /// The path's parts; nil stands for a name that the request gives.
     private let parts: [String?]
     /// As it is written: `/v1/ports/{name}`.

@@ -1,9 +1,9 @@
-import ControlAPI
+package import ControlAPI
 import FlyingFox
 import Foundation
 
 /// What can be looked at: `GET`, and nothing changes.
-func statusRoutes(_ provider: any StatusProvider) -> [Route] {
+package func statusRoutes(_ provider: any StatusProvider) -> [Route] {
     [
         Route("/v1/status", (.GET, { _, _ in try .json(provider.status()) })),
         Route(

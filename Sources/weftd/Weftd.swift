@@ -5,6 +5,7 @@ import Dispatch
 import Foundation
 import Glibc
 import Logging
+import Synchronization
 
 /// The daemon of one host.
 @main
@@ -17,7 +18,8 @@ struct Weftd: AsyncParsableCommand {
             on a Unix socket. docs/configuration.md describes the file.
 
             SIGHUP has it read the file again: networks, ports and peers change while traffic \
-            goes on. A file that is wrong, or that changes anything else, changes nothing.
+            goes on. A file that is wrong, or that changes anything else, changes nothing. What is \
+            set through the API is kept in a file of its own, and goes before what the file says.
 
             Ends with 0 after SIGTERM or SIGINT, 2 if the configuration is wrong, 1 if the host \
             does not offer what is needed.
@@ -33,6 +35,10 @@ struct Weftd: AsyncParsableCommand {
     @Option(help: "The control API's socket, instead of the configuration's.")
     var socket: String?
 
+    @Option(
+        help: "Where to keep what is set through the API, instead of the configuration's place.")
+    var state: String?
+
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error.")
     var logLevel: String?
 
@@ -40,33 +46,43 @@ struct Weftd: AsyncParsableCommand {
     var checkedFile: String?
 
     mutating func run() async throws {
-        guard let configuration = load(checkedFile ?? file) else { throw ExitCode(2) }
+        let path = checkedFile ?? file
         if checksOnly {
-            print("\(checkedFile ?? file): valid")
+            guard orComplain({ try Configuration.load(file: path) }) != nil else {
+                throw ExitCode(2)
+            }
+            print("\(path): valid")
             return
         }
-        let level =
-            logLevel.flatMap { Logger.Level(rawValue: $0) }
-            ?? Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
+        let level = Mutex(logLevel.flatMap { Logger.Level(rawValue: $0) } ?? .info)
         LoggingSystem.bootstrap { _ in
             var handler = StreamLogHandler.standardError(label: "weftd")
-            handler.logLevel = level
+            handler.logLevel = level.withLock { $0 }
             return handler
+        }
+        let state = state
+        let start = orComplain {
+            try StartingState(file: path, statePath: state, logger: Logger(label: "weftd"))
+        }
+        guard let start else { throw ExitCode(2) }
+        if logLevel == nil {
+            let configured = Logger.Level(rawValue: start.configuration.log.level.rawValue)
+            level.withLock { $0 = configured ?? .info }
         }
         let logger = Logger(label: "weftd")
         // Before any thread is started, so that none of them is interrupted.
         let signals = SignalWaiter([SIGTERM, SIGINT, SIGHUP])
         do {
-            try await serve(configuration, signals, logger)
+            try await serve(start, signals, logger)
         } catch {
             complain("\(error)")
             throw ExitCode(1)
         }
     }
 
-    private func load(_ path: String) -> Configuration? {
+    private func orComplain<Value>(_ body: () throws -> Value) -> Value? {
         do {
-            return try Configuration.load(file: path)
+            return try body()
         } catch {
             complain("\(error)")
             return nil
@@ -74,24 +90,26 @@ struct Weftd: AsyncParsableCommand {
     }
 
     private func serve(
-        _ configuration: Configuration, _ signals: SignalWaiter, _ logger: Logger
+        _ start: StartingState, _ signals: SignalWaiter, _ logger: Logger
     ) async throws {
         raiseFileLimit()
+        let configuration = start.configuration
         let datapath = try Datapath(configuration, logger: logger)
         defer { datapath.stop() }
+        let state = DesiredState(start, follower: datapath, logger: logger)
         let manager = ServiceManager(ProcessInfo.processInfo.environment)
         let server = ControlServer(
             socket: socket ?? configuration.control.socket, mode: configuration.control.mode,
-            group: configuration.control.group, provider: datapath, logger: logger,
+            group: configuration.control.group, routes: controlRoutes(state, datapath),
+            logger: logger,
             whenReady: { manager?.ready(datapath.summary) })
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
-            let path = checkedFile ?? file
             tasks.addTask {
                 var number = await signals.next()
                 while number == SIGHUP {
                     manager?.reloading()
-                    Self.reload(path, datapath, logger)
+                    await state.reload()
                     manager?.ready(datapath.summary)
                     number = await signals.next()
                 }
@@ -111,16 +129,6 @@ struct Weftd: AsyncParsableCommand {
             // The server ends only with an error, a signal with success.
             try await tasks.next()
             tasks.cancelAll()
-        }
-    }
-
-    /// Has a running datapath follow the file. Whatever is wrong with it, traffic goes on.
-    private static func reload(_ path: String, _ datapath: Datapath, _ logger: Logger) {
-        do {
-            let change = try datapath.apply(try Configuration.load(file: path))
-            logger.notice("\(path) read again: \(change)")
-        } catch {
-            logger.error("\(path) not taken over: \(error)")
         }
     }
 
@@ -159,3 +167,5 @@ final class SignalWaiter: @unchecked Sendable {
         return 0
     }
 }
+
+extension Datapath: StateFollower, TableProvider {}

@@ -52,7 +52,7 @@ struct ProblemTests {
         ),
         (
             "peers: [{name: b, address: 192.0.2.2, networks: [red]}]",
-            "peers[0].networks[0]: no network is named `red`; there is none in this file"
+            "peers[0].networks[0]: no network is named `red`; there is none"
         ),
         ("networks: [{name: red}]", "networks[0].vni: missing, expected a VXLAN network"),
         ("networks: [{name: r, vni: 16777216}]", "16777216 is out of range"),

@@ -4,45 +4,12 @@ import Logging
 import Testing
 import weftd
 
-/// Tells fixed things.
-private struct FixedProvider: StatusProvider {
-    func status() -> Status {
-        Status(
-            version: "1.0", host: "host-a", uptimeSeconds: 1, workers: [], networks: [], ports: [],
-            peers: [],
-            counters: CounterStatus(
-                totals: [:], drops: [DropCount(reason: "tooBig", description: "", count: 4)]))
-    }
-
-    func endpoints() -> [EndpointEntry] {
-        (0..<10_000).map { (index: Int) in
-            EndpointEntry(
-                network: "red", mac: "mac \(index)", ips: [], location: .peer("b"),
-                origin: .learned, ageSeconds: index)
-        }
-    }
-
-    func neighbours() -> [NeighbourEntry] {
-        [NeighbourEntry(network: "red", ip: "10.0.0.1", mac: "m", origin: .static)]
-    }
-}
-
-/// Runs `body`, which may block, on a thread of its own: the tasks of the server under test have
-/// the cooperative threads to themselves.
-private func blocking<Value: Sendable>(
-    _ body: @escaping @Sendable () throws -> Value
-) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread { continuation.resume(with: Result(catching: body)) }.start()
-    }
-}
-
 @Suite("The control API's server")
 struct ControlServerTests {
     private func server(_ path: String, mode: UInt32 = 0o640) -> ControlServer {
         ControlServer(
-            socket: path, mode: mode, group: "0", provider: FixedProvider(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            socket: path, mode: mode, group: "0", routes: statusRoutes(FixedProvider()),
+            logger: quiet)
     }
 
     /// Runs `body` with a server on a socket of its own, in a directory that goes away after.
@@ -170,8 +137,7 @@ struct ControlServerTests {
     func unknownGroup() async throws {
         let server = ControlServer(
             socket: "/nowhere/weft.sock", mode: 0o660, group: "nobody-has-this",
-            provider: FixedProvider(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            routes: [], logger: quiet)
         await #expect(throws: SocketPlaceError.unknownGroup("nobody-has-this")) {
             try await server.run()
         }

@@ -1,0 +1,361 @@
+import Catalog
+import ControlAPI
+import Foundation
+import Synchronization
+import Testing
+import Wire
+import weftd
+
+private let configuration = """
+    host: a
+    underlay: {address: 10.1.0.1}
+    peers: [{name: b, address: 10.1.0.2}]
+    networks:
+      - {name: red, vni: 100, endpoints: [{mac: 02:00:00:00:00:01, ips: [10.0.0.1], peer: b}]}
+    ports: [{name: vm1, network: red, kind: tap}]
+    """
+
+/// A daemon's API without its datapath, and a client of it.
+private struct Daemon {
+    let client: ControlClient
+    let follower: FakeFollower
+    let directory: String
+
+    /// Runs `body`, which may block, against a server whose files are in `directory`.
+    static func run<Value: Sendable>(
+        in directory: String, _ body: @escaping @Sendable (Daemon) throws -> Value
+    ) async throws -> Value {
+        let file = directory + "/weft.yaml"
+        if !FileManager.default.fileExists(atPath: file) {
+            try Data(configuration.utf8).write(to: URL(filePath: file))
+        }
+        let start = try StartingState(
+            file: file, statePath: directory + "/lib/state.json", logger: quiet)
+        let follower = FakeFollower()
+        let state = DesiredState(start, follower: follower, logger: quiet)
+        let socket = directory + "/weft.sock"
+        let server = ControlServer(
+            socket: socket, mode: 0o600, group: "0",
+            routes: controlRoutes(state, FixedProvider()), logger: quiet)
+        let daemon = Daemon(
+            client: ControlClient(socket: socket, timeoutSeconds: 10), follower: follower,
+            directory: directory)
+        return try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await server.run() }
+            while (try? daemon.client.probe()) == nil {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let value = try await blocking { try body(daemon) }
+            tasks.cancelAll()
+            while await tasks.nextResult() != nil {}
+            return value
+        }
+    }
+
+    static func run<Value: Sendable>(
+        _ body: @escaping @Sendable (Daemon) throws -> Value
+    ) async throws -> Value {
+        try await withDirectory { try await run(in: $0, body) }
+    }
+
+    func send(
+        _ method: String, _ path: String, _ body: String = "", _ headers: [String: String] = [:]
+    ) throws -> HTTPReply {
+        try client.send(method, path, body: Array(body.utf8), headers: headers)
+    }
+
+    func error(_ reply: HTTPReply) throws -> ErrorReply {
+        try JSON.decode(ErrorReply.self, from: reply.body)
+    }
+
+    func port(_ name: String) throws -> ObjectReply<PortStatus> {
+        try JSON.decode(
+            ObjectReply<PortStatus>.self, from: try send("GET", "/v1/ports/\(name)").body)
+    }
+
+    var ports: [String] { follower.applied.withLock { $0.last?.ports.map(\.name) ?? [] } }
+}
+
+private let vm2 = #"{"network": "red", "kind": "tap", "macs": ["02:00:00:00:00:09"]}"#
+
+@Suite("Changing objects through the API")
+struct ObjectTests {
+    @Test("PUT adds, changes and is idempotent; DELETE gives the file's back")
+    func lifecycle() async throws {
+        try await Daemon.run { daemon in
+            #expect(try daemon.send("PUT", "/v1/ports/vm2", vm2).status == 201)
+            #expect(try daemon.send("PUT", "/v1/ports/vm2", vm2).status == 200)
+            #expect(daemon.ports == ["vm1", "vm2"])
+            let port = try daemon.port("vm2")
+            #expect(port.origin == .api)
+            #expect(port.spec["macs"] == .strings(["02:00:00:00:00:09"]))
+
+            let other = #"{"network": "red", "kind": "tap", "floodUnknown": false}"#
+            #expect(try daemon.send("PUT", "/v1/ports/vm1", other).status == 200)
+            #expect(try daemon.port("vm1").origin == .override)
+            #expect(try daemon.send("DELETE", "/v1/ports/vm1").status == 204)
+            #expect(try daemon.port("vm1").origin == .file)
+            #expect(try daemon.port("vm1").spec["floodUnknown"] == nil)
+
+            #expect(try daemon.send("DELETE", "/v1/ports/vm2").status == 204)
+            #expect(try daemon.send("DELETE", "/v1/ports/vm2").status == 404)
+            #expect(daemon.ports == ["vm1"])
+        }
+    }
+
+    @Test("what the file has cannot be taken away, and what is there not doubled")
+    func conflicts() async throws {
+        try await Daemon.run { daemon in
+            let refused = try daemon.send("DELETE", "/v1/ports/vm1")
+            #expect(refused.status == 409)
+            #expect(try daemon.error(refused).error.contains("weft.yaml: take it out there"))
+            let full = try daemon.send("PUT", "/v1/ports/refused", vm2)
+            #expect(full.status == 409)
+            #expect(try daemon.error(full).error.contains("there is no room"))
+            #expect(daemon.ports == [])
+            #expect(try daemon.send("GET", "/v1/ports/refused").status == 404)
+        }
+    }
+
+    @Test(
+        "a wrong request names its field, and changes nothing",
+        arguments: [
+            ("ports/vm2", #"{"network": "rad", "kind": "tap"}"#, ["network"]),
+            (
+                "ports/vm2", #"{"network": "red", "kind": "tap", "macs": ["x"], "a": 1}"#,
+                ["a", "macs[0]"]
+            ),
+            ("ports/vm2", #"{"name": "vm3"}"#, ["name"]),
+            ("ports/vm2", "[]", []),
+            ("ports/vm2", #"{"network": "red", "kind": "tap", "device": "weft-vm1"}"#, ["device"]),
+            ("ports/a%20b", #"{"network": "red", "kind": "tap", "device": "t"}"#, ["name"]),
+            ("networks/blue", #"{"vni": 100}"#, ["vni"]),
+            ("peers/c", #"{"address": "10.1.0.1"}"#, ["address"]),
+        ])
+    func wrong(path: String, body: String, fields: [String]) async throws {
+        try await Daemon.run { daemon in
+            let reply = try daemon.send("PUT", "/v1/\(path)", body)
+            #expect(reply.status == 422)
+            let error = try daemon.error(reply)
+            #expect((error.problems ?? []).map(\.field).sorted() == fields)
+            #expect(daemon.ports == [])
+        }
+    }
+
+    @Test(
+        "what is no JSON is refused",
+        arguments: ["", "{", "{\"a\":", "nope", String(repeating: "[", count: 100_000)])
+    func notJSON(body: String) async throws {
+        try await Daemon.run { daemon in
+            let reply = try daemon.send("PUT", "/v1/ports/vm2", body)
+            #expect(reply.status == 400)
+            #expect(daemon.ports == [])
+        }
+    }
+
+    @Test("entity tags keep updates from being lost")
+    func conditions() async throws {
+        try await Daemon.run { daemon in
+            func tag() throws -> String {
+                try #require(try daemon.send("GET", "/v1/ports/vm1").headers["etag"])
+            }
+            let first = try tag()
+            let fresh = #"{"network": "red", "kind": "tap", "floodUnknown": false}"#
+            #expect(
+                try daemon.send("PUT", "/v1/ports/vm1", fresh, ["If-Match": first]).status == 200)
+            let late = try daemon.send("PUT", "/v1/ports/vm1", vm2, ["If-Match": first])
+            #expect(late.status == 412)
+            #expect(
+                try daemon.send("DELETE", "/v1/ports/vm1", "", ["If-Match": first]).status == 412)
+            #expect(
+                try daemon.send("DELETE", "/v1/ports/vm1", "", ["If-Match": try tag()]).status
+                    == 204)
+            #expect(try tag() == first)
+            #expect(
+                try daemon.send("PUT", "/v1/ports/vm1", vm2, ["If-None-Match": "*"]).status == 412)
+            #expect(
+                try daemon.send("PUT", "/v1/ports/vm2", vm2, ["If-None-Match": "*"]).status == 201)
+        }
+    }
+
+    @Test("concurrent writers are all heard")
+    func writers() async throws {
+        try await Daemon.run { daemon in
+            let threads = (0..<8).map { writer in
+                let thread = BlockingThread {
+                    for round in 0..<5 {
+                        let reply = try? daemon.send(
+                            "PUT", "/v1/ports/w\(writer)-\(round)",
+                            #"{"network": "red", "kind": "tap"}"#)
+                        #expect(reply?.status == 201)
+                    }
+                }
+                thread.start()
+                return thread
+            }
+            for thread in threads { thread.join() }
+            #expect(Set(daemon.ports).count == 41)
+        }
+    }
+
+    @Test("apply takes a whole state, or nothing; a dry run only says")
+    func apply() async throws {
+        try await Daemon.run { daemon in
+            let document = """
+                ports:
+                  - {name: vm1, network: red, kind: tap}
+                  - {name: vm2, network: red, kind: tap}
+                peers: [{name: b, address: 10.1.0.9}]
+                """
+            func apply(_ query: String, _ text: String) throws -> ApplyReply {
+                let reply = try daemon.send("POST", "/v1/apply\(query)", text)
+                #expect(reply.status == 200)
+                return try JSON.decode(ApplyReply.self, from: reply.body)
+            }
+            let dry = try apply("?dryRun", document)
+            #expect(!dry.applied && daemon.ports.isEmpty)
+            #expect(dry.changes.map(\.name) == ["vm2", "b"])
+            #expect(dry.changes.map(\.action) == [.add, .change])
+            let done = try apply("", document)
+            #expect(done.applied && done.changes == dry.changes)
+            #expect(done.revision != dry.revision)
+            #expect(daemon.ports == ["vm1", "vm2"])
+            #expect(try apply("", document).changes.isEmpty)
+
+            let lacking = try daemon.send("POST", "/v1/apply", "ports: []")
+            #expect(lacking.status == 409)
+            #expect(try daemon.error(lacking).error.contains("port vm1"))
+            let wrong = try daemon.send("POST", "/v1/apply", "\nports: [{name: x}]")
+            #expect(wrong.status == 422)
+            #expect(try daemon.error(wrong).problems?.first?.line == 2)
+            #expect(daemon.ports == ["vm1", "vm2"])
+        }
+    }
+
+    @Test("endpoints and neighbours are fixed and forgotten one by one")
+    func tables() async throws {
+        try await Daemon.run { daemon in
+            func ips(_ mac: String) -> [String]? {
+                daemon.follower.applied.withLock { applied in
+                    applied.last?.networks[0].endpoints.first { "\($0.mac)" == mac }?.ips
+                        .map(\.description)
+                }
+            }
+            let path = "/v1/networks/red"
+            let mac = "02:00:00:00:00:05"
+            // Not in the table, because the datapath is none; but in the desired state.
+            _ = try daemon.send("PUT", "\(path)/endpoints/\(mac)", #"{"peer": "b"}"#)
+            #expect(ips(mac) == [])
+            _ = try daemon.send("PUT", "\(path)/neighbours/10.0.0.5", "{\"mac\": \"\(mac)\"}")
+            #expect(ips(mac) == ["10.0.0.5"])
+            #expect(try daemon.send("DELETE", "\(path)/neighbours/10.0.0.5").status == 204)
+            #expect(ips(mac) == [])
+            #expect(try daemon.send("DELETE", "\(path)/endpoints/\(mac)").status == 204)
+            #expect(ips(mac) == nil)
+            #expect(try daemon.send("DELETE", "\(path)/endpoints/02:00:00:00:00:01").status == 409)
+            // Learned ones.
+            #expect(try daemon.send("DELETE", "\(path)/endpoints/02:00:00:00:00:07").status == 204)
+            #expect(try daemon.send("DELETE", "\(path)/endpoints/02:00:00:00:00:08").status == 404)
+            #expect(try daemon.send("DELETE", "\(path)/neighbours/10.0.0.7").status == 204)
+            #expect(try daemon.send("DELETE", "\(path)/neighbours/10.0.0.8").status == 404)
+            let wrong = try daemon.send("PUT", "\(path)/endpoints/\(mac)", #"{"peer": "x"}"#)
+            #expect(wrong.status == 422)
+            #expect(try daemon.error(wrong).problems?.map(\.field) == ["peer"])
+            #expect(try daemon.send("PUT", "\(path)/endpoints/zz", "{}").status == 422)
+            #expect(try daemon.send("GET", "/v1/networks/blue/endpoints").status == 404)
+        }
+    }
+}
+
+@Suite("What is set through the API is kept")
+struct StateFileTests {
+    private func ports(in directory: String) async throws -> [String] {
+        try await Daemon.run(in: directory) { daemon in
+            let body = try daemon.send("GET", "/v1/ports").body
+            let list = try JSON.decode(ObjectList<PortStatus>.self, from: body)
+            return list.items.compactMap { $0.spec["name"]?.text }
+        }
+    }
+
+    @Test("across restarts")
+    func restart() async throws {
+        try await withDirectory { directory in
+            try await Daemon.run(in: directory) { daemon in
+                for name in ["vm2", "vm3"] {
+                    _ = try daemon.send(
+                        "PUT", "/v1/ports/\(name)", #"{"network": "red", "kind": "tap"}"#)
+                }
+            }
+            #expect(try await ports(in: directory) == ["vm1", "vm2", "vm3"])
+        }
+    }
+
+    @Test("a file cut at any byte gives the state before, and is put aside")
+    func truncation() async throws {
+        try await withDirectory { directory in
+            let path = directory + "/lib/state.json"
+            try await Daemon.run(in: directory) { daemon in
+                for name in ["vm2", "vm3"] {
+                    _ = try daemon.send(
+                        "PUT", "/v1/ports/\(name)", #"{"network": "red", "kind": "tap"}"#)
+                }
+            }
+            let whole = try Data(contentsOf: URL(filePath: path))
+            let before = try Data(contentsOf: URL(filePath: path + ".previous"))
+            let file = directory + "/weft.yaml"
+            for count in 0...whole.count {
+                try whole.prefix(count).write(to: URL(filePath: path))
+                try before.write(to: URL(filePath: path + ".previous"))
+                let start = try StartingState(file: file, statePath: path, logger: quiet)
+                let names = start.configuration.ports.map(\.name)
+                // Without its last line feed it is whole.
+                let expected = count < whole.count - 1 ? ["vm1", "vm2"] : ["vm1", "vm2", "vm3"]
+                #expect(names == expected, "cut at \(count)")
+                if count < whole.count - 1 {
+                    #expect(FileManager.default.fileExists(atPath: path + ".broken"))
+                }
+            }
+        }
+    }
+
+    @Test("a newer format is refused, and left as it is")
+    func newer() async throws {
+        try await withDirectory { directory in
+            let path = directory + "/state.json"
+            let file = directory + "/weft.yaml"
+            try Data(configuration.utf8).write(to: URL(filePath: file))
+            try Data(#"{"format": 2, "other": []}"#.utf8).write(to: URL(filePath: path))
+            #expect {
+                _ = try StartingState(file: file, statePath: path, logger: quiet)
+            } throws: { "\($0)".contains("format 2") }
+            #expect(FileManager.default.fileExists(atPath: path))
+        }
+    }
+
+    @Test("where it cannot be written nothing changes")
+    func unwritable() async throws {
+        try await withDirectory { directory in
+            // A file where the directory should be.
+            try Data().write(to: URL(filePath: directory + "/lib"))
+            try await Daemon.run(in: directory) { daemon in
+                let reply = try daemon.send("PUT", "/v1/ports/vm2", vm2)
+                #expect(reply.status == 503)
+                #expect(daemon.ports == [])
+                #expect(try daemon.send("GET", "/v1/ports/vm1").status == 200)
+            }
+        }
+    }
+
+    @Test("two daemons do not share it")
+    func shared() async throws {
+        try await withDirectory { directory in
+            try await Daemon.run(in: directory) { daemon in
+                let start = try StartingState(
+                    file: directory + "/weft.yaml", statePath: directory + "/lib/state.json",
+                    logger: quiet)
+                #expect(throws: (any Error).self) { try start.checkWritable() }
+                #expect(try daemon.send("PUT", "/v1/ports/vm2", vm2).status == 201)
+            }
+        }
+    }
+}
