@@ -50,14 +50,15 @@ struct Connection: ~Copyable {
 
     deinit { close(descriptor) }
 
-    /// What has arrived, at least one byte; nil at the end of the stream.
-    borrowing func read() throws(ControlError) -> [UInt8]? {
+    /// What has arrived, at least one byte; nil at the end of the stream. `patience` instead of the
+    /// connection's deadline.
+    borrowing func read(_ patience: Deadline? = nil) throws(ControlError) -> [UInt8]? {
         while true {
             var chunk = [UInt8](repeating: 0, count: 1 << 16)
             let count = recv(descriptor, &chunk, chunk.count, 0)
             if count > 0 { return Array(chunk[..<count]) }
             guard count < 0 else { return nil }
-            try waitIfNeeded("recv", for: POLLIN)
+            try waitIfNeeded("recv", for: POLLIN, patience ?? deadline)
         }
     }
 
@@ -70,14 +71,14 @@ struct Connection: ~Copyable {
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else {
-                try waitIfNeeded("send", for: POLLOUT)
+                try waitIfNeeded("send", for: POLLOUT, deadline)
             }
         }
     }
 
     /// Waits if the call that just failed asked for patience, else throws what it said.
     private borrowing func waitIfNeeded(
-        _ call: String, for events: Int32
+        _ call: String, for events: Int32, _ deadline: Deadline
     ) throws(ControlError) {
         if errno == EINTR { return }
         guard errno == EAGAIN else { throw .system(call: call, reason: errorText()) }

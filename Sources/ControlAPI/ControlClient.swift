@@ -18,12 +18,26 @@ public struct ControlClient: Sendable {
     ///
     /// - Throws: `ControlError.refused` for any status but 200, others if there was no reply.
     public func get(_ path: String) throws(ControlError) -> [UInt8] {
-        let reply = try send("GET", path)
-        guard reply.status == 200 else {
-            let message = (try? JSON.decode(ErrorReply.self, from: reply.body))?.error
-            throw .refused(status: reply.status, message: message ?? reply.reason)
-        }
-        return reply.body
+        try request("GET", path).body
+    }
+
+    /// The reply to a request that is granted.
+    ///
+    /// - Throws: `ControlError.refused` for any status but 2xx, others if there was no reply.
+    package func request(
+        _ method: String, _ path: String, body: [UInt8]? = nil, headers: [String: String] = [:]
+    ) throws(ControlError) -> HTTPReply {
+        let reply = try send(method, path, body: body, headers: headers)
+        guard (200..<300).contains(reply.status) else { throw reply.refusal }
+        return reply
+    }
+
+    /// What the reply to a request that is granted says, and the reply.
+    package func ask<Value: Decodable>(
+        _: Value.Type, _ method: String, _ path: String, body: [UInt8]? = nil
+    ) throws(ControlError) -> (value: Value, reply: HTTPReply) {
+        let reply = try request(method, path, body: body)
+        return (try decode(Value.self, from: reply.body), reply)
     }
 
     /// Connects and hangs up. Throws `ControlError.notRunning` if nobody listens.
@@ -52,15 +66,21 @@ public struct ControlClient: Sendable {
     ) throws(ControlError) -> HTTPReply {
         let connection = try Connection(
             socket: socket, deadline: Deadline(seconds: timeoutSeconds))
+        try connection.write(head(method, path, body: body, headers: headers) + (body ?? []))
+        var reader = ByteReader { () throws(ControlError) in try connection.read() }
+        return try HTTPReply(from: &reader, hasBody: method != "HEAD")
+    }
+
+    /// The head of a request (RFC 9112 section 2).
+    func head(
+        _ method: String, _ path: String, body: [UInt8]?, headers: [String: String]
+    ) -> [UInt8] {
         var lines = [
             "\(method) \(path) HTTP/1.1", "Host: weftd", "Accept: */*", "Connection: close",
         ]
         lines += headers.map { "\($0.key): \($0.value)" }
         if let body { lines.append("Content-Length: \(body.count)") }
-        let head = lines.joined(separator: "\r\n") + "\r\n\r\n"
-        try connection.write(Array(head.utf8) + (body ?? []))
-        var reader = ByteReader { () throws(ControlError) in try connection.read() }
-        return try HTTPReply(from: &reader, hasBody: method != "HEAD")
+        return Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
     }
 
     private func decode<Value: Decodable>(
@@ -71,5 +91,13 @@ public struct ControlClient: Sendable {
         } catch {
             throw .malformedReply("\(error)")
         }
+    }
+}
+
+extension HTTPReply {
+    /// What a reply says that is no success.
+    var refusal: ControlError {
+        let message = (try? JSON.decode(ErrorReply.self, from: body))?.error
+        return .refused(status: status, message: message ?? reason)
     }
 }

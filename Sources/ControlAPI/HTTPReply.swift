@@ -12,12 +12,30 @@ package struct HTTPReply: Sendable, Equatable {
 
     /// Reads one reply. `hasBody` is false for the reply to HEAD.
     package init(from reader: inout ByteReader, hasBody: Bool = true) throws(ControlError) {
-        repeat {
-            (status, reason) = try Self.statusLine(try reader.line())
-            headers = try Self.fields(&reader)
-        } while (100..<200).contains(status)
+        self = try Self.head(&reader)
+        if hasBody, status != 204, status != 304 { try readBody(&reader) }
+    }
+
+    private init(status: Int, reason: String, headers: [String: String]) {
+        self.status = status
+        self.reason = reason
+        self.headers = headers
         body = []
-        guard hasBody, status != 204, status != 304 else { return }
+    }
+
+    /// The status and the headers, without the body.
+    static func head(_ reader: inout ByteReader) throws(ControlError) -> HTTPReply {
+        while true {
+            let (status, reason) = try statusLine(try reader.line())
+            let headers = try fields(&reader)
+            guard (100..<200).contains(status) else {
+                return HTTPReply(status: status, reason: reason, headers: headers)
+            }
+        }
+    }
+
+    /// The body of a reply whose head was read.
+    mutating func readBody(_ reader: inout ByteReader) throws(ControlError) {
         if headers["transfer-encoding"]?.lowercased() == "chunked" {
             body = try Self.chunks(&reader)
         } else if let text = headers["content-length"] {
@@ -58,18 +76,26 @@ package struct HTTPReply: Sendable, Equatable {
     /// RFC 9112 section 7.1. Trailers are read and dropped.
     private static func chunks(_ reader: inout ByteReader) throws(ControlError) -> [UInt8] {
         var body: [UInt8] = []
-        while true {
-            let line = try reader.line()
-            let size = line.prefix { $0 != ";" }.trimmed
-            guard let count = Int(size, radix: 16), count >= 0,
-                count <= maximumBody - body.count
-            else { throw .malformedReply("chunk of size \(size.prefix(20))") }
-            guard count > 0 else { break }
-            body += try reader.bytes(count)
-            guard try reader.line().isEmpty else { throw .malformedReply("chunk without an end") }
-        }
-        _ = try fields(&reader)
+        while let chunk = try chunk(&reader, atMost: maximumBody - body.count) { body += chunk }
         return body
+    }
+
+    /// The next chunk; nil after the last.
+    static func chunk(
+        _ reader: inout ByteReader, atMost limit: Int
+    ) throws(ControlError) -> [UInt8]? {
+        let line = try reader.line()
+        let size = line.prefix { $0 != ";" }.trimmed
+        guard let count = Int(size, radix: 16), (0...limit).contains(count) else {
+            throw .malformedReply("chunk of size \(size.prefix(20))")
+        }
+        guard count > 0 else {
+            _ = try fields(&reader)
+            return nil
+        }
+        let bytes = try reader.bytes(count)
+        guard try reader.line().isEmpty else { throw .malformedReply("chunk without an end") }
+        return bytes
     }
 }
 

@@ -70,6 +70,16 @@ public struct ObjectChange: Codable, Sendable, Equatable {
     }
 }
 
+extension ObjectChange {
+    /// The same without what the object was and becomes.
+    public var brief: ObjectChange {
+        var change = self
+        change.before = nil
+        change.after = nil
+        return change
+    }
+}
+
 /// The reply to `POST /v1/apply`.
 public struct ApplyReply: Codable, Sendable, Equatable {
     /// Whether it was done; false after `?dryRun`.

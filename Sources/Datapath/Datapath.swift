@@ -5,6 +5,7 @@
 
 import CLinux
 public import Catalog
+public import ControlAPI
 import Forwarding
 import Glibc
 public import Logging
@@ -81,6 +82,9 @@ public final class Datapath: @unchecked Sendable {
         let keeper = keeper
         if let refusal = keeper.perform({ keeper.refusal(of: new) }) { throw refusal }
     }
+
+    /// Tells of ports and stations.
+    public var events: EventHub { keeper.events }
 
     /// Returns once the keeper has answered and every worker has begun a turn or sleeps: a
     /// watchdog's question.

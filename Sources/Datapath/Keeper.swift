@@ -4,6 +4,7 @@
 
 import CLinux
 import Catalog
+import ControlAPI
 import Forwarding
 import Glibc
 import Logging
@@ -17,12 +18,15 @@ final class Keeper: @unchecked Sendable {
     let workerTables: [WorkerTables]
     let capacity: Rows.Capacity
     let logger: Logger
+    let events = EventHub()
     // What follows belongs to the keeper's thread once it has been started.
     var configuration: Configuration
     var rows: Rows
     var workers: [WorkerThread] = []
     /// The open device of each port, by its row.
     var ports: [AttachedPort?]
+    /// The rows of ports whose devices pass frames, as far as that was told.
+    var upPorts: Set<Int> = []
     /// The last reason why a port could not be attached, to say each once.
     var complaints: [String?]
     /// What was counted for a row before it became that of another port or peer.
@@ -69,6 +73,7 @@ final class Keeper: @unchecked Sendable {
             interfaceMTU: Keeper.interfaceMTU(of: underlay), takesUDPSuperframes: [])
         tables.publish(plan.description)
         tables.fix(plan.fixedEndpoints)
+        tellOfStations()
     }
 
     deinit { close(event) }

@@ -63,6 +63,7 @@ extension Keeper {
             "port \(port.name): attached \(port.device) to network \(port.network)",
             metadata: ["offloads": "\(device.offloads)"])
         noteUSO(of: device)
+        note(port: index, isUp: (try? device.state())?.isRunning ?? false)
     }
 
     /// Whether the kernel hands over UDP superframes is known from the first TAP.
@@ -104,6 +105,7 @@ extension Keeper {
         }
         if deletingDevice { device.endWithUs() }
         withExtendedLifetime(device) { ports[index] = nil }
+        note(port: index, isUp: false)
         tables.forget([.port(UInt16(index))])
     }
 
@@ -138,9 +140,13 @@ extension Keeper {
             attachMissing()
         case .appeared: attachMissing()
         case .up(let link):
-            guard !indices(of: link, in: namespace).isEmpty else { return }
+            let indices = indices(of: link, in: namespace)
+            guard !indices.isEmpty else { return }
             for worker in workers { worker.mailbox.post(.resume) }
-        case .down, .mtuChanged: break
+            for index in indices { note(port: index, isUp: true) }
+        case .down(let link):
+            for index in indices(of: link, in: namespace) { note(port: index, isUp: false) }
+        case .mtuChanged: break
         }
     }
 

@@ -177,11 +177,11 @@ extension Keeper {
         address.mappedIPv4?.description ?? address.description
     }
 
-    private func name(ofNetwork index: UInt16) -> String? {
+    func name(ofNetwork index: UInt16) -> String? {
         rows.networks[Int(index)]?.name
     }
 
-    private func place(_ location: Location) -> EndpointLocation? {
+    func place(_ location: Location) -> EndpointLocation? {
         let row = Int(location.index)
         if location.isPort { return rows.ports[row].map { .port($0.name) } }
         return rows.peers[row].map { .peer($0.name) }

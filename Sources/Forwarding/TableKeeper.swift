@@ -38,6 +38,11 @@ package final class TableKeeper {
     /// Endpoints that the table takes at most; learning stops there, forwarding does not.
     private let endpointLimit: Int
 
+    /// Told of endpoints that are learned (from nil), move, or age out (to nil).
+    package var whenLearned: (EndpointKey, _ from: Location?, _ to: Location?) -> Void = {
+        _, _, _ in
+    }
+
     /// Endpoints that were seen at another place than before.
     package private(set) var moves: UInt64 = 0
     /// Endpoints forgotten because they were not seen.
@@ -115,7 +120,10 @@ package final class TableKeeper {
         let key = sighting.endpoint
         if let known = endpoints.view.lookup(key) {
             if !known.location.isFixed {
-                if !known.location.isSamePlace(as: sighting.location) { moves += 1 }
+                if !known.location.isSamePlace(as: sighting.location) {
+                    moves += 1
+                    whenLearned(key, known.location, sighting.location)
+                }
                 endpoints.set(key, sighting.location, seen: now)
             } else if !known.location.isSamePlace(as: sighting.location) {
                 return
@@ -123,6 +131,7 @@ package final class TableKeeper {
         } else if hasRoom(in: key.network) {
             endpoints.set(key, sighting.location, seen: now)
             learned[key.network, default: 0] += 1
+            whenLearned(key, nil, sighting.location)
         } else {
             refused += 1
             return
@@ -173,7 +182,10 @@ package final class TableKeeper {
             expired.append(key)
         }
         cursor += piece
-        for key in expired { remove(key) }
+        for key in expired {
+            if let known = endpoints.view.lookup(key) { whenLearned(key, known.location, nil) }
+            remove(key)
+        }
         aged += UInt64(expired.count)
         domain.collect()
     }

@@ -1,6 +1,14 @@
 import ArgumentParser
 import ControlAPI
 
+/// Which daemon a command talks to.
+struct SocketOptions: ParsableArguments {
+    @Option(help: "Path of weftd's control socket.")
+    var socket = ControlClient.defaultSocket
+
+    var client: ControlClient { ControlClient(socket: socket) }
+}
+
 /// Which daemon a command talks to, and in which form it answers.
 struct DaemonOptions: ParsableArguments {
     @Option(help: "Path of weftd's control socket.")
@@ -30,31 +38,6 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         try daemon.show("/v1/status") { StatusScreen.render(try $0.status()) }
-    }
-}
-
-/// `weft endpoints`: who is where.
-struct EndpointsCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "endpoints",
-        abstract: "Which stations are known, with their addresses, and where they are.")
-
-    @OptionGroup var daemon: DaemonOptions
-    @Option(help: "Only those of this network.")
-    var network: String?
-
-    func validate() throws {
-        if daemon.json, network != nil {
-            throw ValidationError("--json prints the whole table: leave out --network")
-        }
-    }
-
-    func run() throws {
-        try daemon.show("/v1/endpoints") { client in
-            let entries = try client.endpoints()
-            return EndpointsScreen.render(
-                entries.filter { network == nil || $0.network == network })
-        }
     }
 }
 

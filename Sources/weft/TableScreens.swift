@@ -24,6 +24,23 @@ package enum EndpointsScreen {
     }
 }
 
+/// The neighbour table.
+package enum NeighborsScreen {
+    /// A line for each address.
+    package static func render(_ entries: [NeighbourEntry]) -> String {
+        var table = TextTable([
+            ("NETWORK", .left), ("IP", .left), ("MAC", .left), ("ORIGIN", .left), ("AGE", .right),
+        ])
+        for entry in entries {
+            table.add([
+                entry.network, entry.ip, entry.mac, entry.origin.rawValue,
+                entry.ageSeconds.map { "\($0) s" } ?? "-",
+            ])
+        }
+        return table.text
+    }
+}
+
 /// Every counter of a host, in full.
 package enum StatsScreen {
     /// The totals and the drops; with `all` the reasons too for which nothing was dropped.

@@ -1,11 +1,15 @@
+package import ControlAPI
 import FlyingFox
 import FlyingSocks
 import Foundation
 package import Logging
 
 /// All that the API has.
-package func controlRoutes(_ state: DesiredState, _ provider: any TableProvider) -> [Route] {
+package func controlRoutes(
+    _ state: DesiredState, _ provider: any TableProvider, _ events: EventHub
+) -> [Route] {
     statusRoutes(provider) + objectRoutes(state, provider) + tableRoutes(state, provider)
+        + eventRoutes(events)
 }
 
 /// Serves the control API on a Unix socket: HTTP with JSON.

@@ -1,5 +1,5 @@
 package import Catalog
-import ControlAPI
+package import ControlAPI
 import Foundation
 package import Logging
 
@@ -18,6 +18,7 @@ package protocol StateFollower: Sendable {
 package actor DesiredState {
     private let store: StateFile
     private let follower: any StateFollower
+    private let events: EventHub
     private let logger: Logger
     private(set) var file: ConfigurationFile
     private(set) var overlay: Overlay
@@ -26,10 +27,12 @@ package actor DesiredState {
     private(set) var fileObjects: [Overlay.Section: [String: JSONTree]]
     /// Of all networks, ports and peers: equal states have equal ones.
     private(set) var revision: String
-    private var whenChanged: @Sendable ([ObjectChange]) -> Void = { _ in }
 
     /// The state that `start` was read from, followed by `follower`.
-    package init(_ start: StartingState, follower: any StateFollower, logger: Logger) {
+    package init(
+        _ start: StartingState, follower: any StateFollower, events: EventHub, logger: Logger
+    ) {
+        self.events = events
         store = start.store
         file = start.file
         overlay = start.overlay
@@ -39,9 +42,6 @@ package actor DesiredState {
         self.follower = follower
         self.logger = logger
     }
-
-    /// Calls `body` after each change, with what has changed.
-    func onChange(_ body: @escaping @Sendable ([ObjectChange]) -> Void) { whenChanged = body }
 
     /// Has the host be what the file and `new` say.
     ///
@@ -76,7 +76,9 @@ package actor DesiredState {
         revision = Self.revision(of: wanted)
         let source = newFile.map { "\($0.name) read again" } ?? "changed through the API"
         logger.notice("\(source): \(summary)")
-        if !changes.isEmpty { whenChanged(changes) }
+        if !changes.isEmpty {
+            events.tell(Event(.configurationChanged, changes: changes.map(\.brief)))
+        }
         return changes
     }
 

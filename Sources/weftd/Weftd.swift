@@ -96,11 +96,13 @@ struct Weftd: AsyncParsableCommand {
         let configuration = start.configuration
         let datapath = try Datapath(configuration, logger: logger)
         defer { datapath.stop() }
-        let state = DesiredState(start, follower: datapath, logger: logger)
+        let state = DesiredState(
+            start, follower: datapath, events: datapath.events, logger: logger)
         let manager = ServiceManager(ProcessInfo.processInfo.environment)
         let server = ControlServer(
             socket: socket ?? configuration.control.socket, mode: configuration.control.mode,
-            group: configuration.control.group, routes: controlRoutes(state, datapath),
+            group: configuration.control.group,
+            routes: controlRoutes(state, datapath, datapath.events),
             logger: logger,
             whenReady: { manager?.ready(datapath.summary) })
         try await withThrowingTaskGroup(of: Void.self) { tasks in

@@ -32,11 +32,12 @@ private struct Daemon {
         let start = try StartingState(
             file: file, statePath: directory + "/lib/state.json", logger: quiet)
         let follower = FakeFollower()
-        let state = DesiredState(start, follower: follower, logger: quiet)
+        let events = EventHub()
+        let state = DesiredState(start, follower: follower, events: events, logger: quiet)
         let socket = directory + "/weft.sock"
         let server = ControlServer(
             socket: socket, mode: 0o600, group: "0",
-            routes: controlRoutes(state, FixedProvider()), logger: quiet)
+            routes: controlRoutes(state, FixedProvider(), events), logger: quiet)
         let daemon = Daemon(
             client: ControlClient(socket: socket, timeoutSeconds: 10), follower: follower,
             directory: directory)
