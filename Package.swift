@@ -107,6 +107,7 @@ let package = Package(
             dependencies: [
                 "Catalog", "ControlAPI", "Wire", "weftd",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: language),
         .testTarget(
@@ -124,6 +125,7 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: language),
         .testTarget(
             name: "ScenarioTests", dependencies: ["ControlAPI", "Lab", "TestFrames", "Wire"],
-            exclude: ["Support/Guest", "Support/Python"], swiftSettings: language),
+            exclude: ["Support/Guest", "Support/Python", "Support/schemathesis.toml"],
+            swiftSettings: language),
     ]
 )

@@ -22,7 +22,10 @@ readonly BENCH_PACKAGES=(openvswitch-switch python3-matplotlib sockperf)
 readonly TEST_PACKAGES=(
     openvswitch-switch qemu-system-x86 busybox-static
     tcpdump tshark python3-scapy sockperf
+    socat python3-venv
 )
+# The fuzzer of the control API, from PyPI, in an environment of its own.
+readonly SCHEMATHESIS=schemathesis==4.32.5
 # Modules of a guest that has one virtio network card, in the order in which they load, and of one
 # that runs weftd itself, between namespaces of its own.
 readonly GUEST_MODULES=(
@@ -125,6 +128,19 @@ fetch_guest_kernel() {
     mv "$work/guest" "$guest"
 }
 
+# install_schemathesis: schemathesis in $CACHE/schemathesis.
+install_schemathesis() {
+    local place=$CACHE/schemathesis
+    [[ $(cat "$place/.complete" 2>/dev/null) == "$SCHEMATHESIS" ]] && return 0
+    say "installing $SCHEMATHESIS in $place"
+    rm -rf "$place"
+    mkdir -p "$CACHE"
+    # Debian's Python, whatever else is on the PATH: the environment refers to it for good.
+    /usr/bin/python3 -m venv "$place"
+    "$place/bin/pip" install -q --disable-pip-version-check "$SCHEMATHESIS" >&2
+    printf '%s\n' "$SCHEMATHESIS" >"$place/.complete"
+}
+
 [[ $SET == run || $SET == bench || $SET == test ]] ||
     die "unknown set '$SET': expected run, bench or test"
 require_swift
@@ -141,3 +157,4 @@ if [[ $SET == bench ]]; then
 fi
 install_packages "${TEST_PACKAGES[@]}"
 fetch_guest_kernel
+install_schemathesis

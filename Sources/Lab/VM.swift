@@ -60,7 +60,7 @@ public final class VM {
     }
 
     /// Gives `eth0` its MAC and addresses and sets it up. Its MTU stays as it is.
-    func configureInterface() throws {
+    public func configureInterface() throws {
         var batch = "link set eth0 address \(mac)\n"
         if addresses.contains(where: \.address.isIPv6) {
             // A TAP comes up with a MAC of its own and keeps the link-local address of that.

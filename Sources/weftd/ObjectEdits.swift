@@ -4,43 +4,6 @@ import Catalog
 import ControlAPI
 import FlyingFox
 
-/// What a request says about the state that it means to change (RFC 9110 section 13.1).
-struct Condition: Sendable {
-    var ifMatch: String?
-    var ifNoneMatch: String?
-
-    init(_ request: HTTPRequest) {
-        ifMatch = request.headers[HTTPHeader("If-Match")]
-        ifNoneMatch = request.headers[HTTPHeader("If-None-Match")]
-    }
-
-    /// Throws unless it holds of what has `tag` now; nil stands for nothing there.
-    func check(_ tag: String?, _ what: String) throws {
-        if let ifMatch, !Self.list(ifMatch).contains(where: { $0 == "*" ? tag != nil : $0 == tag })
-        {
-            throw Refusal(
-                .preconditionFailed,
-                tag == nil
-                    ? "\(what) is not there (any more); nothing was changed"
-                    : "\(what) was changed by somebody else: get it again (its ETag is "
-                        + "\"\(tag ?? "")\"); nothing was changed")
-        }
-        if let ifNoneMatch,
-            Self.list(ifNoneMatch).contains(where: { $0 == "*" ? tag != nil : $0 == tag })
-        {
-            throw Refusal(
-                .preconditionFailed, "\(what) is there already; nothing was changed")
-        }
-    }
-
-    private static func list(_ text: String) -> [String] {
-        text.split(separator: ",").map { item in
-            item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-                .filter { $0 != "\"" }.map(String.init).joined()
-        }
-    }
-}
-
 extension DesiredState {
     /// An object as it is wanted; nil if there is none.
     func spec(_ section: Overlay.Section, _ name: String) -> JSONTree? {

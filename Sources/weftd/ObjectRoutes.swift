@@ -33,7 +33,7 @@ private func apply(_ request: HTTPRequest, _ state: DesiredState) async throws -
     guard let text = String(validating: try await request.boundedBody, as: UTF8.self) else {
         throw Refusal(.badRequest, "the body is not UTF-8 text; nothing was changed")
     }
-    let reply = try await state.apply(text, dryRun: isDry, Condition(request))
+    let reply = try await state.apply(text, dryRun: isDry, try Condition(request))
     return try .json(reply).tagged(reply.revision)
 }
 
@@ -64,14 +64,14 @@ private struct ObjectRoutes<Item: Codable & Sendable & Equatable>: Sendable {
 
     func put(_ request: HTTPRequest, _ name: String) async throws -> HTTPResponse {
         let isNew = try await state.put(
-            section, name, try await request.json, Condition(request))
+            section, name, try await request.json, try Condition(request))
         var response = try await get(request, name)
         if isNew { response.statusCode = .created }
         return response
     }
 
     func remove(_ request: HTTPRequest, _ name: String) async throws -> HTTPResponse {
-        try await state.remove(section, name, Condition(request))
+        try await state.remove(section, name, try Condition(request))
         return HTTPResponse(statusCode: .noContent)
     }
 }

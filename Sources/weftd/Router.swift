@@ -11,7 +11,7 @@ package struct Route: Sendable {
     /// The path's parts; nil stands for a name that the request gives.
     private let parts: [String?]
     /// As it is written: `/v1/ports/{name}`.
-    let path: String
+    package let path: String
     let methods: [(method: HTTPMethod, answer: Answer)]
 
     init(_ path: String, _ methods: (HTTPMethod, Answer)...) {
@@ -19,6 +19,8 @@ package struct Route: Sendable {
         self.methods = methods
         parts = path.split(separator: "/").map { $0.hasPrefix("{") ? nil : String($0) }
     }
+
+    package var methodNames: [String] { methods.map(\.method.rawValue) }
 
     /// The names in `path` where this is its route, else nil.
     func match(_ path: [Substring]) -> [String]? {

@@ -179,6 +179,17 @@ struct ObjectTests {
         }
     }
 
+    @Test("a condition that makes no sense is refused", arguments: ["", "AAA", "\"a\",b", "\""])
+    func badCondition(text: String) async throws {
+        try await Daemon.run { daemon in
+            for header in ["If-Match", "If-None-Match"] {
+                let reply = try daemon.send("PUT", "/v1/ports/vm1", vm2, [header: text])
+                #expect(reply.status == 400)
+            }
+            #expect(daemon.ports == [])
+        }
+    }
+
     @Test("concurrent writers are all heard")
     func writers() async throws {
         try await Daemon.run { daemon in

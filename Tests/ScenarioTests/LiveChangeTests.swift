@@ -16,8 +16,9 @@ extension Scenarios {
 
         @Test(
             "nobody else loses a frame while networks, ports, peers and filters change",
-            .enabled(if: Lab.hasProgram("weft-bench"), "WEFT_BIN has no weft-bench to count with"))
-        func nobodyElseNotices() throws {
+            .enabled(if: Lab.hasProgram("weft-bench"), "WEFT_BIN has no weft-bench to count with"),
+            arguments: [false, true])
+        func nobodyElseNotices(throughAPI: Bool) throws {
             try scenario { play in
                 let hosts = try play.hosts(2)
                 let blue1 = try play.vm("blue1", 1, on: hosts[0])
@@ -30,7 +31,9 @@ extension Scenarios {
                 // nothing changes.
                 for rate in [100_000, 50_000, 25_000, 10_000] {
                     let changed = try Stream.run(blue1, blue2, rate: rate) {
-                        try changeOthers(play, green1, green2)
+                        throughAPI
+                            ? try changeThroughAPI(play, green1, green2)
+                            : try changeOthers(play, green1, green2)
                     }
                     // These a busy machine does not excuse.
                     #expect(changed.arrived.duplicates == 0)
@@ -42,6 +45,28 @@ extension Scenarios {
                 }
                 Issue.record("this machine carries not even 10,000 frames a second without loss")
             }
+        }
+
+        /// The same by `weft`, one object after another.
+        private func changeThroughAPI(_ play: Scenario, _ green1: VM, _ green2: VM) throws {
+            for vm in [green1, green2] {
+                try play.weft(vm.host, "network", "add", "green", "--vni", "200")
+                try play.weft(
+                    vm.host, "port", "add", vm.name, "--network", "green", "--kind", "tap",
+                    "--device", "eth0", "--netns", vm.namespace.name, "--mac", "\(vm.mac)")
+                try vm.configureInterface()
+            }
+            try play.expectReachable(Station(green1), Station(green2))
+            try play.weft(green1.host, "port", "set", green1.name, "--ip", "10.0.0.99")
+            #expect(try !play.answers("10.0.0.2", from: Station(green1)), "the filter holds")
+            try play.weft(green1.host, "port", "set", green1.name, "--ip", "10.0.0.1")
+            try play.weft(green1.host, "peer", "add", "nobody", "--address", "172.31.0.200")
+            try play.expectReachable(Station(green1), Station(green2))
+            for vm in [green1, green2] {
+                try play.weft(vm.host, "port", "remove", vm.name)
+                try play.weft(vm.host, "network", "remove", "green")
+            }
+            try play.weft(green1.host, "peer", "remove", "nobody")
         }
 
         /// A network, ports, a filter and a peer come, work, and go.

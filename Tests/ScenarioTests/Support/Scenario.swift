@@ -121,6 +121,13 @@ func supportFile(_ path: String) -> String {
     URL(filePath: #filePath).deletingLastPathComponent().appending(path: path).path
 }
 
+/// The path of a page under docs.
+func documentation(_ name: String) -> String {
+    var root = URL(filePath: #filePath)
+    for _ in 0..<4 { root = root.deletingLastPathComponent() }
+    return root.appending(path: "docs/\(name)").path
+}
+
 extension NetworkNamespace {
     /// Runs a command inside; throws if it fails.
     @discardableResult
