@@ -39,6 +39,8 @@ public struct Port: Sendable, Equatable {
     public var group: String?
     /// Whether frames to unknown stations are flooded to this port.
     public var floodUnknown = true
+    /// What may pass it in each direction.
+    public var limits = PortLimits()
 
     /// A port without anti-spoofing.
     public init(name: String, network: String, kind: Kind, device: String) {

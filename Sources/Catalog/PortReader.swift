@@ -4,7 +4,7 @@ import Wire
 struct PortReader {
     static let keys = [
         "name", "network", "kind", "device", "netns", "macs", "ips", "trunk", "addresses", "mac",
-        "owner", "group", "floodUnknown",
+        "owner", "group", "floodUnknown", "limits",
     ]
 
     let names: Names
@@ -38,6 +38,7 @@ struct PortReader {
             device: readDevice(fields, kind, name) ?? "")
         port.netns = fields["netns"].flatMap(readNamespace)
         port.floodUnknown = fields["floodUnknown"]?.boolean() ?? true
+        port.limits = fields["limits"].map(LimitsReader.read) ?? PortLimits()
         readKindOptions(fields, into: &port)
         readStations(fields, into: &port, &stations)
         return port

@@ -71,6 +71,7 @@ extension Port {
         writer.write("owner", owner)
         writer.write("group", group)
         writer.write("floodUnknown", floodUnknown, default: true)
+        writer.write("limits", LimitsReader.json(limits), unless: limits == PortLimits())
         return .object(writer.fields)
     }
 }

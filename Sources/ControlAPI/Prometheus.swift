@@ -9,6 +9,7 @@ public enum Prometheus {
         addDaemon(status, to: &page)
         addNetworks(status.networks, to: &page)
         addPorts(status.ports, to: &page)
+        addLimits(status.ports, to: &page)
         addPeers(status.peers, to: &page)
         addCounters(status.counters, to: &page)
         return page.text

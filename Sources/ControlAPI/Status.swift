@@ -130,11 +130,13 @@ public struct PortStatus: Codable, Sendable, Equatable {
     public var missedFrames: UInt64
     /// Received = from the device's user.
     public var counters: TrafficCounters
+    /// What may pass it, where that is limited.
+    public var limits: PortLimitsStatus?
 
     /// A port and what it has counted.
     public init(
         name: String, network: String, kind: String, device: String, state: State, mtu: Int,
-        missedFrames: UInt64 = 0, counters: TrafficCounters
+        missedFrames: UInt64 = 0, counters: TrafficCounters, limits: PortLimitsStatus? = nil
     ) {
         self.name = name
         self.network = network
@@ -144,6 +146,7 @@ public struct PortStatus: Codable, Sendable, Equatable {
         self.mtu = mtu
         self.missedFrames = missedFrames
         self.counters = counters
+        self.limits = limits
     }
 }
 

@@ -18,12 +18,14 @@ struct Deliverer: ~Copyable {
 
     deinit { ports.deallocate() }
 
-    /// Writes one frame or superframe behind a virtio header.
+    /// Writes one frame or superframe behind a virtio header. It stands for `frames` frames of
+    /// `wireBytes` bytes together.
     func deliver(
         _ frame: UnsafeMutableRawPointer, length: Int, _ virtio: VirtioHeader, frames: Int,
-        to port: UInt16, isCopy: Bool, _ out: inout Outlet
+        wireBytes: Int, to port: UInt16, isCopy: Bool, _ out: inout Outlet
     ) {
-        guard let vectors = begin(virtio, frames, to: port, count: 1, isCopy, &out) else { return }
+        guard let vectors = begin(virtio, frames, wireBytes, to: port, count: 1, isCopy, &out)
+        else { return }
         vectors[1] = iovec(iov_base: frame, iov_len: length)
         write(vectors, 2, frames: frames, bytes: length, to: port, isCopy, &out)
     }
@@ -34,7 +36,8 @@ struct Deliverer: ~Copyable {
         let port = UInt16(truncatingIfNeeded: item.port)
         guard
             let vectors = begin(
-                item.virtio, item.frames, to: port, count: item.frames, false, &out)
+                item.virtio, item.frames, item.wireBytes, to: port, count: item.frames, false,
+                &out)
         else { return }
         let count = coalescer.vectors(of: index, into: vectors + 1)
         write(vectors, count &+ 1, frames: item.frames, bytes: item.bytes, to: port, false, &out)
@@ -43,11 +46,19 @@ struct Deliverer: ~Copyable {
     /// Vectors for a virtio header, already filled in, and `count` more. Nil if it was dropped.
     @inline(__always)
     private func begin(
-        _ virtio: VirtioHeader, _ frames: Int, to port: UInt16, count: Int, _ isCopy: Bool,
-        _ out: inout Outlet
+        _ virtio: VirtioHeader, _ frames: Int, _ wireBytes: Int, to port: UInt16, count: Int,
+        _ isCopy: Bool, _ out: inout Outlet
     ) -> UnsafeMutablePointer<iovec>? {
         guard ports[Int(port)].isAttached else {
             out.drop(.portDown, frames: frames, isCopy: isCopy, port: port)
+            return nil
+        }
+        if let limiter = out.view.topology.port(port).pointee.toVM,
+            let reason = limiter.pointee.refuses(
+                bytes: wireBytes, frames: frames, nanoseconds: WorkerTables.nanoseconds())
+        {
+            out.view.counters.addPort(port, .overLimitToVM, frames)
+            out.drop(reason, frames: frames, isCopy: isCopy, port: port)
             return nil
         }
         guard let vectors = out.memory.takeVectors(count &+ 1),

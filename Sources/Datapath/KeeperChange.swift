@@ -104,7 +104,10 @@ extension Keeper {
 
     /// Rows that are new begin at zero, whoever had them before.
     private func startCounting(_ change: Rows.Change) {
-        for row in change.ports.added { baselines.ports[row] = counted(forPort: row) }
+        for row in change.ports.added {
+            baselines.ports[row] = counted(forPort: row)
+            startCountingLimits(row)
+        }
         for row in change.peers.added { baselines.peers[row] = counted(forPeer: row) }
     }
 

@@ -110,7 +110,35 @@ extension Keeper {
             device: port.device, state: link.map { $0.isRunning ? .up : .down } ?? .missing,
             mtu: link?.mtu ?? 0,
             missedFrames: link.flatMap { ports[row]?.missedFrames($0) } ?? 0,
-            counters: counted(forPort: row).since(baselines.ports[row]))
+            counters: counted(forPort: row).since(baselines.ports[row]),
+            limits: limits(of: port, row))
+    }
+
+    /// The limits of a port and what they have held back; nil if it has none.
+    private func limits(of port: Port, _ row: Int) -> PortLimitsStatus? {
+        guard port.limits != PortLimits() else { return nil }
+        func status(_ limit: RateLimit?, _ counter: FlowCounter) -> LimitStatus? {
+            guard let limit else { return nil }
+            return LimitStatus(
+                bitsPerSecond: limit.rate, burstBytes: limit.burstInEffect,
+                packetsPerSecond: limit.packets,
+                drops: overLimit(row, counter) &- (baselines.overLimit[row]?[counter] ?? 0))
+        }
+        return PortLimitsStatus(
+            fromVM: status(port.limits.fromVM, .overLimitFromVM),
+            toVM: status(port.limits.toVM, .overLimitToVM))
+    }
+
+    private func overLimit(_ row: Int, _ counter: FlowCounter) -> UInt64 {
+        workerTables.map(\.counters).sum { $0.read(port: row, counter) }
+    }
+
+    /// Has what limits held back count from zero for a row that is another's now.
+    func startCountingLimits(_ row: Int) {
+        baselines.overLimit[row] = [
+            .overLimitFromVM: overLimit(row, .overLimitFromVM),
+            .overLimitToVM: overLimit(row, .overLimitToVM),
+        ]
     }
 
     /// What was counted for a row since the start, whoever had it.
@@ -198,6 +226,7 @@ extension [Counters] {
 struct Baselines {
     var ports: [Int: TrafficCounters] = [:]
     var peers: [Int: TrafficCounters] = [:]
+    var overLimit: [Int: [FlowCounter: UInt64]] = [:]
 }
 
 extension TrafficCounters {

@@ -78,7 +78,16 @@ struct TopologyPlan {
         entry.addresses = port.ips
         entry.floodsUnknown = port.floodUnknown
         entry.takesUDPSuperframes = takesUDPSuperframes.contains(row)
+        entry.fromVM = port.limits.fromVM.map(describe)
+        entry.toVM = port.limits.toVM.map(describe)
         return entry
+    }
+
+    private func describe(_ limit: RateLimit) -> TopologyDescription.Limit {
+        TopologyDescription.Limit(
+            bitsPerSecond: limit.rate.map { UInt64($0) }, burst: UInt64(limit.burstInEffect ?? 0),
+            framesPerSecond: limit.packets.map { UInt64($0) },
+            frameBurst: limit.packets.map { UInt64(RateLimit.frameBurst(packets: $0)) } ?? 0)
     }
 
     private func describe(_ peer: Peer, _ row: Int) -> TopologyDescription.Peer {

@@ -12,6 +12,8 @@ struct PortFrame {
     var layout: FrameLayout
     /// Frames on the wire that it stands for.
     var frames: Int
+    /// Bytes of those.
+    var wireBytes: Int
     var port: UInt16
     var network: UInt16
 }
@@ -65,12 +67,14 @@ extension Worker {
         }
         var frame = PortFrame(
             bytes: bytes, length: length, virtio: VirtioHeader(at: start), layout: layout,
-            frames: 1, port: port, network: out.view.topology.port(port).pointee.network)
+            frames: 1, wireBytes: length, port: port,
+            network: out.view.topology.port(port).pointee.network)
         if frame.virtio.isSuperframe {
             forwardSuperframe(&frame)
             return
         }
         count(from: port, frames: 1, bytes: length)
+        if isOverLimit(frame) { return }
         let verdict = Egress.decide(
             bytes, length: length, wireLength: length, layout: layout, port: port, out.view)
         carryOut(verdict, frame, plan: nil)
@@ -84,11 +88,26 @@ extension Worker {
             return drop(.malformedOffload, 1, frame.port)
         }
         frame.frames = plan.count
+        frame.wireBytes = plan.wireBytes
         count(from: frame.port, frames: plan.count, bytes: frame.length)
+        if isOverLimit(frame) { return }
         let verdict = Egress.decide(
             frame.bytes, length: frame.length, wireLength: plan.longestFrame,
             layout: frame.layout, port: frame.port, out.view)
         carryOut(verdict, frame, plan: plan)
+    }
+
+    /// Whether a frame is more than its port's limit lets pass, in which case it ends here: before
+    /// anything is looked up or learned for it.
+    @inline(__always)
+    private func isOverLimit(_ frame: PortFrame) -> Bool {
+        guard let limiter = out.view.topology.port(frame.port).pointee.fromVM else { return false }
+        let reason = limiter.pointee.refuses(
+            bytes: frame.wireBytes, frames: frame.frames, nanoseconds: WorkerTables.nanoseconds())
+        guard let reason else { return false }
+        out.view.counters.addPort(frame.port, .overLimitFromVM, frame.frames)
+        drop(reason, frame.frames, frame.port)
+        return true
     }
 
     private mutating func carryOut(_ verdict: Verdict, _ frame: PortFrame, plan: SegmentPlan?) {
@@ -101,8 +120,8 @@ extension Worker {
                     || Checksum.canComplete(frame.length, frame.layout, frame.virtio)
             else { return drop(.malformedOffload, frame.frames, frame.port) }
             deliverer.deliver(
-                frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,
-                isCopy: false, &out)
+                frame.bytes, length: frame.length, frame.virtio, frames: frame.frames,
+                wireBytes: frame.wireBytes, to: port, isCopy: false, &out)
         case .send(let peer):
             send(frame, plan, to: peer)
         case .flood:
@@ -111,8 +130,8 @@ extension Worker {
             out.view.counters.add(.answered, frame.frames)
             out.view.counters.add(.copies)
             deliverer.deliver(
-                frame.bytes, length: Int(length), VirtioHeader(), frames: 1, to: frame.port,
-                isCopy: true, &out)
+                frame.bytes, length: Int(length), VirtioHeader(), frames: 1,
+                wireBytes: Int(length), to: frame.port, isCopy: true, &out)
         case .drop(let reason):
             drop(reason, frame.frames, frame.port)
         }
@@ -145,8 +164,8 @@ extension Worker {
             else { continue }
             copies &+= 1
             deliverer.deliver(
-                frame.bytes, length: frame.length, frame.virtio, frames: frame.frames, to: port,
-                isCopy: true, &out)
+                frame.bytes, length: frame.length, frame.virtio, frames: frame.frames,
+                wireBytes: frame.wireBytes, to: port, isCopy: true, &out)
         }
         for i in 0..<Int(peers.count) {
             let peer = topology.member(peers, i)

@@ -66,7 +66,8 @@ extension Worker {
     ) {
         guard settings.coalesces else {
             deliverer.deliver(
-                frame, length: length, VirtioHeader(), frames: 1, to: port, isCopy: false, &out)
+                frame, length: length, VirtioHeader(), frames: 1, wireBytes: length, to: port,
+                isCopy: false, &out)
             return
         }
         let takesUDP = out.view.topology.port(port).pointee.takesUDPSuperframes
@@ -100,7 +101,8 @@ extension Worker {
             guard isMulticast || topology.port(port).pointee.floodsUnknown else { continue }
             copies &+= 1
             deliverer.deliver(
-                frame, length: length, VirtioHeader(), frames: 1, to: port, isCopy: true, &out)
+                frame, length: length, VirtioHeader(), frames: 1, wireBytes: length, to: port,
+                isCopy: true, &out)
         }
         guard copies > 0 else { return drop(.nobodyToFlood, peer) }
         out.view.counters.add(.flooded)

@@ -78,6 +78,10 @@ final class WorkerTables: Sendable {
         clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
         return UInt32(truncatingIfNeeded: time.tv_sec) &+ 1
     }
+
+    /// The limiters' clock.
+    @inline(__always)
+    static func nanoseconds() -> UInt64 { weft_nanoseconds() }
 }
 
 /// How a worker works.

@@ -38,6 +38,10 @@ public struct Coalescer: ~Copyable {
         /// Bytes of the delivered frame, without a virtio header.
         public let bytes: Int
 
+        /// Bytes of the merged frames as they came, each with its headers.
+        @inlinable
+        public var wireBytes: Int { bytes &+ (frames &- 1) &* Int(virtio.headerLength) }
+
         /// What `Coalescer.item` tells.
         @inlinable
         public init(port: UInt32, virtio: VirtioHeader, frames: Int, bytes: Int) {

@@ -50,6 +50,10 @@ public enum FlowCounter: Int, CaseIterable, Sendable {
     case receivedFrames, receivedBytes, sentFrames, sentBytes
     /// Frames from it or for it that were dropped.
     case drops
+    /// Of those: frames from a port's VM that were more than the port's limits let pass.
+    case overLimitFromVM
+    /// Of those: frames for a port's VM that were more than the port's limits let pass.
+    case overLimitToVM
 }
 
 /// One worker's counters: pointers into one block.

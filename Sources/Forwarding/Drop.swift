@@ -9,6 +9,10 @@ public enum Drop: UInt8, CaseIterable, Sendable {
     case runtFrame
     /// The offload header in front of a VM's frame does not fit the frame.
     case malformedOffload
+    /// More bytes from the VM than its port's `limits.fromVM.rate` lets pass.
+    case overRateFromVM
+    /// More frames from the VM than its port's `limits.fromVM.packets` lets pass.
+    case overPacketsFromVM
     /// The source MAC is a group address or all zero.
     case invalidSourceMAC
     /// The source MAC is none of those that the port may use.
@@ -54,6 +58,10 @@ public enum Drop: UInt8, CaseIterable, Sendable {
     case pathTooSmall
     /// The underlay refused the datagram: no route, interface down, filtered.
     case underlayError
+    /// More bytes for the VM than its port's `limits.toVM.rate` lets pass.
+    case overRateToVM
+    /// More frames for the VM than its port's `limits.toVM.packets` lets pass.
+    case overPacketsToVM
     /// The port had no room.
     case portFull
     /// The port's interface is down or missing.

@@ -11,6 +11,10 @@ extension Drop {
             "Shorter than an Ethernet header."
         case .malformedOffload:
             "The offload header in front of a VM's frame does not fit the frame."
+        case .overRateFromVM:
+            "More bytes from the VM than its port's `limits.fromVM.rate` lets pass."
+        case .overPacketsFromVM:
+            "More frames from the VM than its port's `limits.fromVM.packets` lets pass."
         case .invalidSourceMAC:
             "The source MAC is a group address or all zero."
         case .spoofedMAC:
@@ -55,6 +59,10 @@ extension Drop {
             "The underlay's path takes no datagram of this size."
         case .underlayError:
             "The underlay refused the datagram: no route, interface down, filtered."
+        case .overRateToVM:
+            "More bytes for the VM than its port's `limits.toVM.rate` lets pass."
+        case .overPacketsToVM:
+            "More frames for the VM than its port's `limits.toVM.packets` lets pass."
         case .portFull:
             "The port had no room."
         case .portDown:

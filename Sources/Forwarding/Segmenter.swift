@@ -80,6 +80,9 @@ public struct SegmentPlan {
     /// The longest segment as a frame, in bytes: what must fit the network's MTU and 14 bytes.
     public var longestFrame: Int { headerLength &+ min(segmentSize, payloadLength) }
 
+    /// Bytes of all segments as frames.
+    public var wireBytes: Int { headerLength &* count &+ payloadLength }
+
     /// Segments that fit into one UDP_SEGMENT train whose messages carry a VXLAN header: at most
     /// `trainLimit`, and `limit` bytes together (65507 over IPv4, 65527 over IPv6). At least 1.
     public func segmentsPerTrain(limit: Int) -> Int {

@@ -50,6 +50,10 @@ public struct PortEntry {
     public let macs: TableSpan
     /// The IPs that it may use, in `Topology.addresses`; none = any.
     public let addresses: TableSpan
+    /// What may come from it; nil = as much as comes.
+    public let fromVM: UnsafeMutablePointer<Limiter>?
+    /// What may go to it; nil = as much as comes.
+    public let toVM: UnsafeMutablePointer<Limiter>?
 }
 
 /// A peer as forwarding sees it.
@@ -193,8 +197,17 @@ package struct TopologyDescription {
         package var addresses: [IPAddress] = []
         package var floodsUnknown = true
         package var takesUDPSuperframes = false
+        package var fromVM: Limit?
+        package var toVM: Limit?
 
         package init(network: UInt16) { self.network = network }
+
+        func limit(_ direction: LimiterTable.Direction) -> Limit? {
+            switch direction {
+            case .fromVM: fromVM
+            case .toVM: toVM
+            }
+        }
     }
 
     package struct Peer {
@@ -221,14 +234,17 @@ package struct TopologyDescription {
 package final class TopologyTable: @unchecked Sendable {
     private let published: Atomic<UnsafeMutableRawPointer>
     private let domain: ReclamationDomain
+    private var limiters = LimiterTable()
 
     package init(domain: ReclamationDomain, _ description: TopologyDescription = .init()) {
         self.domain = domain
-        published = Atomic(TopologyBuilder.build(description))
+        _ = limiters.follow(description)
+        published = Atomic(TopologyBuilder.build(description, limiters))
     }
 
     deinit {
         published.load(ordering: .relaxed).deallocate()
+        limiters.deallocate()
     }
 
     /// The current topology, for one turn of a worker.
@@ -241,8 +257,10 @@ package final class TopologyTable: @unchecked Sendable {
     }
 
     package func publish(_ description: TopologyDescription) {
+        let unused = limiters.follow(description)
         let old = published.exchange(
-            TopologyBuilder.build(description), ordering: .sequentiallyConsistent)
+            TopologyBuilder.build(description, limiters), ordering: .sequentiallyConsistent)
         domain.retire(old)
+        for limiter in unused { domain.retire(limiter) }
     }
 }

@@ -3,14 +3,18 @@ import Wire
 
 /// Lays a description out as one block: a `TopologyHeader` at its start, the arrays behind it.
 enum TopologyBuilder {
-    static func build(_ description: TopologyDescription) -> UnsafeMutableRawPointer {
+    static func build(
+        _ description: TopologyDescription, _ limiters: LimiterTable
+    ) -> UnsafeMutableRawPointer {
         var members: [UInt16] = []
         var macs: [MACAddress] = []
         var addresses: [IPv6Address] = []
         let networks = description.networks.enumerated().map { index, network in
             entry(network, UInt16(index), description, &members)
         }
-        let ports = description.ports.map { entry($0, &macs, &addresses) }
+        let ports = description.ports.enumerated().map { row, port in
+            entry(port, row, limiters, &macs, &addresses)
+        }
         let peers = description.peers.map {
             PeerEntry(
                 address: $0?.address.mapped ?? .any, maximumFrame: $0?.maximumFrame ?? 0)
@@ -85,15 +89,16 @@ enum TopologyBuilder {
     }
 
     private static func entry(
-        _ port: TopologyDescription.Port?, _ macs: inout [MACAddress],
-        _ addresses: inout [IPv6Address]
+        _ port: TopologyDescription.Port?, _ row: Int, _ limiters: LimiterTable,
+        _ macs: inout [MACAddress], _ addresses: inout [IPv6Address]
     ) -> PortEntry {
         PortEntry(
             network: port?.network ?? 0, active: port != nil,
             floodsUnknown: port?.floodsUnknown ?? false,
             takesUDPSuperframes: port?.takesUDPSuperframes ?? false,
             macs: append(port?.macs ?? [], to: &macs),
-            addresses: append((port?.addresses ?? []).map(\.mapped), to: &addresses))
+            addresses: append((port?.addresses ?? []).map(\.mapped), to: &addresses),
+            fromVM: limiters.limiter(row, .fromVM), toVM: limiters.limiter(row, .toVM))
     }
 
     private static func append<T>(_ elements: [T], to array: inout [T]) -> TableSpan {

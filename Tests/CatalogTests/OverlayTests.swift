@@ -166,7 +166,8 @@ struct WritingTests {
         ports:
           - {name: vm1, network: red, kind: tap, device: t1, netns: n1, macs: [02:00:00:00:00:02],
              ips: [10.0.0.2, "fd00::2"], owner: root, group: "0", floodUnknown: false}
-          - {name: vm2, network: red, kind: tap, trunk: true, mac: 02:00:00:00:00:03}
+          - {name: vm2, network: red, kind: tap, trunk: true, mac: 02:00:00:00:00:03,
+             limits: {fromVM: {rate: 1G, burst: 1M}, toVM: {packets: 50k}}}
           - {name: h, network: blue, kind: host, addresses: [10.9.0.1/24], mac: 02:00:00:00:00:04}
           - {name: i, network: blue, kind: interface, device: eth9}
         """

@@ -22,7 +22,10 @@ func sampleStatus() -> Status {
                 name: "vm\"1\\", network: "red", kind: "tap", device: "weft-vm1", state: .up,
                 mtu: 1450, missedFrames: 12,
                 counters: TrafficCounters(
-                    rxFrames: 1, rxBytes: 60, txFrames: 2, txBytes: 120, drops: 3))
+                    rxFrames: 1, rxBytes: 60, txFrames: 2, txBytes: 120, drops: 3),
+                limits: PortLimitsStatus(
+                    fromVM: LimitStatus(bitsPerSecond: 8000, burstBytes: 65536, drops: 4),
+                    toVM: LimitStatus(packetsPerSecond: 70, drops: 5)))
         ],
         peers: [
             PeerStatus(
@@ -86,6 +89,11 @@ struct PrometheusTests {
         arguments: [
             #"weft_info{version="1.0",host="host-a"} 1"#,
             "weft_uptime_seconds 61",
+            #"weft_port_limit_bits_per_second{port="vm\"1\\",network="red","#
+                + #"direction="fromVM"} 8000"#,
+            #"weft_port_limit_packets_per_second{port="vm\"1\\",network="red","#
+                + #"direction="toVM"} 70"#,
+            #"weft_port_limit_drops_total{port="vm\"1\\",network="red",direction="toVM"} 5"#,
             #"weft_worker_feature{worker="0",feature="uso"} 0"#,
             #"weft_worker_missed_messages_total{worker="0"} 17"#,
             #"weft_port_missed_packets_total{port="vm\"1\\",network="red"} 12"#,

@@ -46,6 +46,7 @@ struct HotPathTests {
         "Forwarding.SegmentPlan.emit(",
         "Forwarding.Coalescer.add(",
         "Forwarding.Coalescer.vectors(",
+        "Forwarding.Limiter.refuses(",
         "Wire.Checksum.sum(",
         "Wire.Checksum.sumBlocks(",
         "Wire.Checksum.verifyTransport(",
@@ -63,6 +64,8 @@ struct HotPathTests {
         "memcpy", "memmove", "memset",
         // A full submission queue is submitted.
         "io_uring_enter2", "io_uring_enter", "io_uring_submit",
+        // A port with a limit asks for the time; read in user space.
+        "clock_gettime",
         // The keeper is told once that a device cannot segment.
         "eventfd_write",
         // Refusing a superframe throws: a hook for debuggers, and its error's conformance, looked

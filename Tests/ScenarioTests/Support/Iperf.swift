@@ -9,6 +9,9 @@ struct IperfReport: Decodable {
             var bytes: Double
             var retransmits: Int?
             var lostPercent: Double?
+            var packets: Int?
+            var lostPackets: Int?
+            var seconds: Double?
         }
         var sum: Sum?
         var sumSent: Sum?
@@ -20,18 +23,25 @@ struct IperfReport: Decodable {
     var bytes: Int { Int((end.sumReceived ?? end.sum)?.bytes ?? 0) }
     /// Segments that the sender sent again.
     var retransmits: Int { end.sumSent?.retransmits ?? 0 }
+    /// How long the sender has sent.
+    var seconds: Double { (end.sumSent ?? end.sum)?.seconds ?? 0 }
+    /// Bytes of payload that arrived over UDP.
+    var received: Double {
+        guard let sum = end.sum, let all = sum.packets, all > 0 else { return 0 }
+        return sum.bytes * Double(all - (sum.lostPackets ?? 0)) / Double(all)
+    }
     /// Datagrams that did not arrive, in percent.
     var lostPercent: Double { end.sum?.lostPercent ?? 0 }
 }
 
 extension VM {
     /// Runs iperf3 against a server in another VM, once.
-    func iperf(to server: VM, _ arguments: [String]) throws -> IperfReport {
-        let process = try server.spawn(["iperf3", "-s", "-1"], name: "iperf3")
+    func iperf(to server: VM, _ arguments: [String], port: Int = 5201) throws -> IperfReport {
+        let process = try server.spawn(["iperf3", "-s", "-1", "-p", "\(port)"], name: "iperf3")
         defer { process.stop() }
-        #expect(try eventually { try server.namespace.isListening(onTCP: 5201) })
+        #expect(try eventually { try server.namespace.isListening(onTCP: UInt16(port)) })
         let address = "\(server.addresses[0].address)"
-        let text = try Command(["iperf3", "-c", address, "--json"] + arguments)
+        let text = try Command(["iperf3", "-c", address, "-p", "\(port)", "--json"] + arguments)
             .inside(namespace).check()
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
