@@ -14,10 +14,12 @@ struct OverlayItems {
         let set = overlay.objects[section] ?? [:]
         let own = file?.list(of: section.rawValue) ?? []
         let others = set.isEmpty ? own : own.filter { $0.itemName.map { set[$0] == nil } ?? true }
+        let maker = NodeMaker()
         return others
             + set.sorted { $0.key < $1.key }.map { name, object in
                 Value(
-                    node: Node(object), path: "\(section.rawValue)/\(name)", problems: problems)
+                    node: maker.node(object), path: "\(section.rawValue)/\(name)",
+                    problems: problems)
             }
     }
 
@@ -28,10 +30,11 @@ struct OverlayItems {
         let others = own.filter { value in
             value.scalar("mac").flatMap { MACAddress($0) }.map { set["\($0)"] == nil } ?? true
         }
+        let maker = NodeMaker()
         return others
             + set.sorted { $0.key < $1.key }.map { mac, object in
                 Value(
-                    node: Node(object), path: "networks/\(network)/endpoints/\(mac)",
+                    node: maker.node(object), path: "networks/\(network)/endpoints/\(mac)",
                     problems: problems)
             }
     }
@@ -58,22 +61,25 @@ extension Value {
     }
 }
 
-extension Node {
-    /// The node that YAML would make of the same JSON.
-    fileprivate init(_ value: JSONTree) {
+/// Makes the nodes that YAML would make of the same JSON.
+private struct NodeMaker {
+    /// One for all: making a tag costs more than making a node.
+    private let tag = Tag.implicit
+
+    func node(_ value: JSONTree) -> Node {
         switch value {
-        case .null: self = .scalar(Scalar("null", Tag(.null), .plain))
-        case .boolean(let value): self = .scalar(Scalar("\(value)", .implicit, .plain))
-        case .integer(let value): self = .scalar(Scalar("\(value)", .implicit, .plain))
-        case .number(let value): self = .scalar(Scalar("\(value)", .implicit, .plain))
-        case .string(let text): self = .scalar(Scalar(text, .implicit, .doubleQuoted))
-        case .array(let items): self = .sequence(Sequence(items.map { Node($0) }))
+        case .null: plain("null")
+        case .boolean(let value): plain("\(value)")
+        case .integer(let value): plain("\(value)")
+        case .number(let value): plain("\(value)")
+        case .string(let text): .scalar(.init(text, tag, .doubleQuoted))
+        case .array(let items): .sequence(.init(items.map(node), tag))
         case .object(let fields):
-            self = .mapping(
-                Mapping(
-                    fields.sorted { $0.key < $1.key }.map {
-                        (.scalar(Scalar($0.key, .implicit, .plain)), Node($0.value))
-                    }))
+            .mapping(
+                .init(
+                    fields.sorted { $0.key < $1.key }.map { (plain($0.key), node($0.value)) }, tag))
         }
     }
+
+    private func plain(_ text: String) -> Node { .scalar(.init(text, tag, .plain)) }
 }

@@ -124,7 +124,9 @@ extension Keeper {
 
     private var missingDevices: String {
         let names = rows.ports.entries.filter { ports[$0.row] == nil }.map(\.element.name)
-        return names.isEmpty ? "" : "; without a device: \(names.joined(separator: ", "))"
+        guard !names.isEmpty else { return "" }
+        let more = names.count > 8 ? " and \(names.count - 8) more" : ""
+        return "; without a device: \(names.prefix(8).joined(separator: ", "))\(more)"
     }
 
     /// Listens in the namespaces that have ports, and in no others, which it would keep alive.

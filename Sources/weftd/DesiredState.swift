@@ -43,16 +43,17 @@ package actor DesiredState {
         self.logger = logger
     }
 
-    /// Has the host be what the file and `new` say.
+    /// Has the host be what the file and `new` say: `reading`, where that was read already.
     ///
     /// - Throws: `ConfigurationError`, `StateFileError`, or what the follower says; nothing has
     ///   changed then.
     @discardableResult
     func change(
-        to new: Overlay, file newFile: ConfigurationFile? = nil, dryRun: Bool = false
+        to new: Overlay, file newFile: ConfigurationFile? = nil,
+        reading read: Configuration? = nil, dryRun: Bool = false
     ) throws -> [ObjectChange] {
         let file = newFile ?? self.file
-        let wanted = try Configuration.parse(file, with: new, from: store.path)
+        let wanted = try read ?? Configuration.parse(file, with: new, from: store.path)
         let changes = Self.changes(from: configuration, to: wanted)
         try follower.check(wanted)
         guard !dryRun else { return changes }

@@ -33,13 +33,14 @@ extension DesiredState {
         let saysEndpoints = section == .networks && fields["endpoints"] != nil
         if saysEndpoints { new.endpoints[name] = nil }
         try refusing("\(section.rawValue)/\(name)") {
-            let read = try Configuration.parse(file, with: new, from: "API").objects(section)
+            let read = try Configuration.parse(file, with: new, from: "API")
+            let object = read.objects(section).first { $0.name == name }?.json
             // Kept as we would write it, so that equal objects are equal.
-            if case .object(var fields)? = read.first(where: { $0.name == name })?.json {
+            if case .object(var fields)? = object {
                 if section == .networks, !saysEndpoints { fields["endpoints"] = nil }
                 new[section, name] = .object(fields)
             }
-            try change(to: new)
+            try change(to: new, reading: read)
         }
         return before == nil
     }
