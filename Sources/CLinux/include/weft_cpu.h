@@ -48,7 +48,6 @@ static inline void weft_precise_sleep(void) {
     prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 }
 
-/// Has the CPU fetch the cache line of an address that need not be readable.
 /// CLOCK_MONOTONIC in nanoseconds; read in user space, in about 25 ns.
 static inline uint64_t weft_nanoseconds(void) {
     struct timespec time;
@@ -56,4 +55,5 @@ static inline uint64_t weft_nanoseconds(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/// Has the CPU fetch the cache line of an address that need not be readable.
 static inline void weft_prefetch(const void *address) { __builtin_prefetch(address); }
