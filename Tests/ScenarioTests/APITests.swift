@@ -125,7 +125,9 @@ extension Scenarios {
                 #expect(try eventually(within: 10) { try host.namespace.isListening(onTCP: 8080) })
                 let result = try host.run(
                     [
-                        Self.schemathesis, "--config-file", supportFile("schemathesis.toml"), "run",
+                        // It keeps notes in the folder that it runs in.
+                        "env", "-C", play.lab.directory, Self.schemathesis, "--config-file",
+                        supportFile("schemathesis.toml"), "run",
                         documentation("openapi.yaml"), "--url", "http://127.0.0.1:8080",
                         "--exclude-path", "/v1/events", "--max-examples", "10", "--no-color",
                         "--seed", "1",
