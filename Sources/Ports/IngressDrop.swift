@@ -1,6 +1,7 @@
 internal import CLibbpf
 internal import CLinux
 import Glibc
+import Synchronization
 
 /// Keeps the frames that arrive on an interface from the host's own stack, as long as it lives.
 ///
@@ -8,15 +9,16 @@ import Glibc
 /// A tc filter on the interface's ingress, which comes after packet sockets and before those, ends
 /// it: an eBPF program of two instructions.
 ///
-/// The filter stays when the process is killed, so that the stack never sees a port's frames while
-/// a daemon restarts; attaching again replaces it. The clsact qdisc stays always: others may have
-/// filters there.
+/// The filter stays when the process is killed or told to leave it, so that the stack never sees a
+/// port's frames while a daemon restarts; attaching again replaces it. The clsact qdisc stays
+/// always: others may have filters there.
 struct IngressDrop: ~Copyable, Sendable {
     /// Last of all filters, so that others on the interface still decide first.
     static let priority: UInt32 = 60000
     static let handle: UInt32 = 1
 
     private let link: Link
+    private let stays = Atomic<Bool>(false)
 
     /// Attaches the filter, in place of one that an earlier process left.
     init(on link: Link) throws(SystemError) {
@@ -42,7 +44,11 @@ struct IngressDrop: ~Copyable, Sendable {
         self.link = link
     }
 
+    /// Has the filter stay for another process.
+    func leave() { stays.store(true, ordering: .relaxed) }
+
     deinit {
+        guard !stays.load(ordering: .relaxed) else { return }
         let link = link
         // The interface may be gone, and the filter with it.
         try? NetworkNamespace.run(in: link.namespace) { () throws(SystemError) in

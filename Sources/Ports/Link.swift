@@ -21,6 +21,16 @@ public struct Link: Sendable, Hashable {
         self.namespace = namespace
     }
 
+    /// One that has left the namespace in which it was made. Has no number there: requests fail.
+    init(absent name: String, from namespace: NetworkNamespace?) {
+        index = 0
+        self.name = name
+        self.namespace = namespace
+    }
+
+    /// Whether it has left the namespace in which it was made.
+    public var isAbsent: Bool { index == 0 }
+
     /// Whether there is an interface of that name.
     public static func exists(
         _ name: String, in namespace: NetworkNamespace? = nil

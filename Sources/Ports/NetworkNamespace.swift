@@ -26,6 +26,11 @@ public struct NetworkNamespace: Sendable, Hashable, CustomStringConvertible {
         return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 
+    /// What `namespace` is now, nil for that of the calling thread.
+    static func identity(of namespace: NetworkNamespace?) -> Identity? {
+        (namespace ?? NetworkNamespace("/proc/thread-self/ns/net")).identity
+    }
+
     /// Runs `body` inside `namespace`, or right here without one.
     ///
     /// The calling thread stays where it is: a thread is made that enters the namespace and ends

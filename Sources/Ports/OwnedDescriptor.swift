@@ -33,8 +33,18 @@ public struct OwnedDescriptors: ~Copyable, Sendable {
 
     init() {}
 
+    /// Takes over `numbers`, which nobody else may close.
+    public init(owning numbers: [Int32]) { self.numbers = numbers }
+
     mutating func append(_ descriptor: consuming OwnedDescriptor) {
         numbers.append(descriptor.release())
+    }
+
+    /// Gives the descriptors away: the caller closes them.
+    consuming func release() -> [Int32] {
+        let given = numbers
+        numbers = []
+        return given
     }
 
     deinit {

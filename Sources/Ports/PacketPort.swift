@@ -31,11 +31,11 @@ public final class PacketPort: Sendable {
     /// - Parameters:
     ///   - sockets: how many to open; frames are spread over them by the hash of their flow.
     ///   - namespace: where the interface lives; `nil` is the namespace of the process.
-    ///   - bufferSize: bytes of receive queue to ask for, each.
+    ///   - bufferSize: bytes of receive queue to ask for, each, as of `UnderlayReceiver`.
     /// - Throws: `SystemError` with advice: ENODEV (no such interface), EPERM.
     public init(
         _ name: String, sockets count: Int = 1, in namespace: NetworkNamespace? = nil,
-        bufferSize: Int32 = 32 << 20
+        bufferSize: Int32 = 48 << 20
     ) throws(SystemError) {
         let link = try Link(name, in: namespace)
         // A fanout group takes only sockets of an interface that is up.
@@ -68,6 +68,52 @@ public final class PacketPort: Sendable {
         self.descriptors = descriptors
         self.drop = drop
     }
+
+    /// Goes on with the sockets that an earlier process opened, and with the frames in them.
+    /// - Throws: `SystemError`, EBADFD if these are not `count` packet sockets of that interface.
+    public init(
+        adopting sockets: consuming OwnedDescriptors, of name: String, sockets count: Int,
+        in namespace: NetworkNamespace? = nil
+    ) throws(SystemError) {
+        let link = try Link(name, in: namespace)
+        let place = NetworkNamespace.identity(of: namespace)
+        let numbers = sockets.numbers
+        guard numbers.count == count, numbers.allSatisfy({ Self.isBound($0, to: link, at: place) })
+        else { throw SystemError(call: "packet sockets of \(name)", errno: EBADFD) }
+        if try !link.state().isUp { try link.setUp(true) }
+        drop = try IngressDrop(on: link)
+        self.sockets = numbers
+        self.link = link
+        var size: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        getsockopt(numbers[0], SOL_SOCKET, SO_RCVBUF, &size, &length)
+        bufferSize = Int(size)
+        descriptors = sockets
+    }
+
+    /// Whether a descriptor is a packet socket of the interface. One whose interface was removed
+    /// is bound to none.
+    private static func isBound(
+        _ number: Int32, to link: Link, at place: NetworkNamespace.Identity?
+    ) -> Bool {
+        var address = sockaddr_ll()
+        var length = socklen_t(MemoryLayout<sockaddr_ll>.size)
+        let named = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                getsockname(number, $0, &length) == 0
+            }
+        }
+        guard named, address.sll_family == UInt16(AF_PACKET), address.sll_ifindex == link.index
+        else { return false }
+        let there = weft_socket_namespace(number)
+        guard there >= 0 else { return false }
+        defer { close(there) }
+        return NetworkNamespace("/proc/self/fd/\(there)").identity == place
+    }
+
+    /// Leaves the filter that keeps frames from the host's stack when this object goes: another
+    /// process goes on with the sockets.
+    public func leaveFilter() { drop.leave() }
 
     /// Frames that found the buffer of their socket full.
     public var missedFrames: UInt64 {

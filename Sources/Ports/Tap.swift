@@ -28,7 +28,9 @@ public final class Tap: Sendable {
         public var mtu: Int?
         /// The address of the interface's side; `nil` leaves it.
         public var mac: MACAddress?
-        /// Frames that wait to be read, per queue, before more are dropped.
+        /// Frames that wait to be read, per queue, before more are dropped: a second at 20,000
+        /// frames a second, for a restart. Changing it later loses frames, for the kernel takes the
+        /// device's queueing discipline off meanwhile (dev_qdisc_change_tx_queue_len).
         public var transmitQueueLength: Int
         /// Whether to set the interface up.
         public var up: Bool
@@ -40,7 +42,7 @@ public final class Tap: Sendable {
             self.name = name
             self.queues = queues
             self.namespace = namespace
-            transmitQueueLength = 4096
+            transmitQueueLength = 20480
             up = true
             udpSegmentation = true
         }
@@ -109,10 +111,61 @@ public final class Tap: Sendable {
         link = try Link(options.name, in: options.namespace)
         tookOver = existing != nil
         descriptors = opened
+        try link.setTransmitQueueLength(options.transmitQueueLength)
+        try setUp(options)
+    }
+
+    /// Goes on with the queues that an earlier process opened, and with the frames in them,
+    /// wherever the interface was moved to meanwhile.
+    /// - Throws: `SystemError`, EBADFD if these are not all queues of an interface of that name.
+    public init(
+        adopting queues: consuming OwnedDescriptors, _ options: Options
+    ) throws(SystemError) {
+        let numbers = queues.numbers
+        let place = try Self.commonPlace(of: numbers, options)
+        self.queues = numbers
+        offloads = try Self.configure(numbers, options)
+        tookOver = true
+        descriptors = queues
+        guard place == NetworkNamespace.identity(of: options.namespace) else {
+            link = Link(absent: options.name, from: options.namespace)
+            return
+        }
+        link = try Link(options.name, in: options.namespace)
+        try setUp(options)
+    }
+
+    private func setUp(_ options: Options) throws(SystemError) {
         if let mac = options.mac { try link.setMAC(mac) }
         if let mtu = options.mtu { try link.setMTU(mtu) }
-        try link.setTransmitQueueLength(options.transmitQueueLength)
         if options.up { try link.setUp(true) }
+    }
+
+    /// The namespace of the interface whose queues these are.
+    private static func commonPlace(
+        of queues: [Int32], _ options: Options
+    ) throws(SystemError) -> NetworkNamespace.Identity {
+        let refusal = SystemError(call: "TAP \(options.name)", errno: EBADFD)
+        guard let first = queues.first, queues.count == options.queues else { throw refusal }
+        let found = try namespace(ofQueue: first) { space throws(SystemError) in
+            (space.identity, try Link.state(named: options.name, in: space).tun)
+        }
+        guard let place = found.0, let tun = found.1,
+            !tun.isMultiQueue || tun.queues == options.queues
+        else { throw refusal }
+        for queue in queues {
+            guard isQueue(queue), try name(ofQueue: queue) == options.name,
+                try namespace(ofQueue: queue, { $0.identity }) == place
+            else { throw refusal }
+        }
+        return place
+    }
+
+    /// Whether a descriptor is what `openQueues` gives.
+    private static func isQueue(_ number: Int32) -> Bool {
+        let wanted = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
+        let flags = weft_tun_flags(number)
+        return flags >= 0 && flags & wanted == wanted && flags & IFF_DETACH_QUEUE == 0
     }
 
     /// Makes the interface outlive this process, or end with it.
@@ -146,8 +199,12 @@ public final class Tap: Sendable {
     }
 
     private func currentName() throws(SystemError) -> String {
+        try Self.name(ofQueue: queues[0])
+    }
+
+    private static func name(ofQueue queue: Int32) throws(SystemError) -> String {
         var name = [CChar](repeating: 0, count: Int(IFNAMSIZ))
-        try Self.check(weft_tun_name(queues[0], &name), "TUNGETIFF \(link.name)")
+        try check(weft_tun_name(queue, &name), "TUNGETIFF")
         return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
@@ -155,8 +212,14 @@ public final class Tap: Sendable {
     private func inNamespace<Result>(
         _ body: (NetworkNamespace) throws(SystemError) -> Result
     ) throws(SystemError) -> Result {
-        let number = weft_tun_namespace(queues[0])
-        try Self.check(min(number, 0), "TUNGETDEVNETNS \(link.name)")
+        try Self.namespace(ofQueue: queues[0], body)
+    }
+
+    private static func namespace<Result>(
+        ofQueue queue: Int32, _ body: (NetworkNamespace) throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        let number = weft_tun_namespace(queue)
+        try check(min(number, 0), "TUNGETDEVNETNS")
         let descriptor = OwnedDescriptor(owning: number)
         let result = try body(NetworkNamespace("/proc/self/fd/\(descriptor.number)"))
         _ = consume descriptor

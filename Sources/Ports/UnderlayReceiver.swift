@@ -23,11 +23,13 @@ public final class UnderlayReceiver: Sendable {
     ///   - address: the host's underlay address, or `any`.
     ///   - port: UDP port, 4789 for VXLAN.
     ///   - count: one for each worker.
-    ///   - bufferSize: bytes of queue to ask for, each.
+    ///   - bufferSize: bytes of queue to ask for, each. The kernel doubles it; a small datagram
+    ///     counts as 768 bytes, one that a card put into a page of its own as 4400. The default
+    ///     holds 20,000 of these, a second's for a restart.
     /// - Throws: `SystemError` with advice: EADDRINUSE (also when another process shares the port
     ///   willingly), EADDRNOTAVAIL.
     public static func open(
-        _ address: IPAddress, port: UInt16, count: Int = 1, bufferSize: Int32 = 32 << 20
+        _ address: IPAddress, port: UInt16, count: Int = 1, bufferSize: Int32 = 48 << 20
     ) throws(SystemError) -> [UnderlayReceiver] {
         try claim(SocketAddress(address, port: port))
         var receivers: [UnderlayReceiver] = []
@@ -38,6 +40,23 @@ public final class UnderlayReceiver: Sendable {
                     bufferSize: bufferSize))
         }
         return receivers
+    }
+
+    /// Goes on with sockets that an earlier process opened, and with what is queued in them.
+    /// - Returns: nil if they are not `count` sockets on that address.
+    public static func adopt(
+        _ sockets: consuming OwnedDescriptors, _ address: IPAddress, port: UInt16, count: Int
+    ) -> [UnderlayReceiver]? {
+        let wanted = SocketAddress(address, port: port)
+        let datagrams = Int32(SOCK_DGRAM.rawValue)
+        guard sockets.numbers.count == count else { return nil }
+        let receivers = sockets.release().map {
+            UnderlayReceiver(adopting: OwnedDescriptor(owning: $0))
+        }
+        let fits = receivers.allSatisfy {
+            $0.local == wanted && $0.descriptor.option(SOL_SOCKET, SO_TYPE) == datagrams
+        }
+        return fits ? receivers : nil
     }
 
     /// Datagrams, or trains of them, that found the socket's buffer full.
@@ -53,6 +72,13 @@ public final class UnderlayReceiver: Sendable {
                 call: "bind \(address)", errno: refusal,
                 advice: UnderlaySocket.bindAdvice(refusal, address))
         }
+    }
+
+    private init(adopting descriptor: consuming OwnedDescriptor) {
+        hasReceiveOffload = descriptor.trySetOption(Int32(SOL_UDP), UDP_GRO, 1)
+        bufferSize = Int(descriptor.option(SOL_SOCKET, SO_RCVBUF) ?? 0)
+        local = SocketAddress.local(of: descriptor.number) ?? SocketAddress(.v4(.any), port: 0)
+        self.descriptor = descriptor
     }
 
     /// A socket that shares the address costs the kernel a choice per datagram, so a single one

@@ -20,7 +20,7 @@ struct TapTests {
             let state = try tap.link.state()
             #expect(state.mtu == 1450 && state.isUp && state.isRunning)
             #expect(state.mac == options.mac)
-            #expect(state.transmitQueueLength == 4096)
+            #expect(state.transmitQueueLength == 20480)
             let tun = try #require(state.tun)
             #expect(tun.isTap && tun.isMultiQueue && !tun.isPersistent)
             #expect(try !Link.exists("tap0"))

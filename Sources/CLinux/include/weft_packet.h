@@ -6,6 +6,8 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #ifndef SOL_PACKET
@@ -14,6 +16,12 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
+
+/// A descriptor of the namespace that a socket is in, or a negative errno.
+static inline int weft_socket_namespace(int fd) {
+    int namespace_fd = ioctl(fd, SIOCGSKNS, 0);
+    return namespace_fd < 0 ? -errno : namespace_fd;
+}
 
 /// Lets the socket receive nothing at all: a filter whose one instruction keeps no byte.
 /// Gives 0 or a negative errno.

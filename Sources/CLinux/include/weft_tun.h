@@ -33,6 +33,14 @@ static inline int weft_tun_name(int fd, char *name) {
     return 0;
 }
 
+/// IFF_* flags of the queue and its interface, or a negative errno.
+static inline int weft_tun_flags(int fd) {
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    if (ioctl(fd, TUNGETIFF, &request) < 0) return -errno;
+    return (unsigned short)request.ifr_flags;
+}
+
 /// A descriptor of the namespace that the queue's interface is in now, or a negative errno.
 static inline int weft_tun_namespace(int fd) {
     int namespace_fd = ioctl(fd, TUNGETDEVNETNS, 0);
