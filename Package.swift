@@ -64,7 +64,7 @@ let package = Package(
         .executableTarget(
             name: "weftd",
             dependencies: [
-                "Catalog", "ControlAPI", "Datapath", "Wire",
+                "CLinux", "Catalog", "ControlAPI", "Datapath", "Ports", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "FlyingFox", package: "FlyingFox"),
                 .product(name: "FlyingSocks", package: "FlyingFox"),
@@ -113,7 +113,8 @@ let package = Package(
         .testTarget(
             name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(
-            name: "DatapathTests", dependencies: ["Catalog", "Datapath", "TestFrames", "Uring"],
+            name: "DatapathTests",
+            dependencies: ["Catalog", "Datapath", "TestFrames", "Uring", "Wire"],
             swiftSettings: language),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),
@@ -124,7 +125,8 @@ let package = Package(
             name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
         .testTarget(name: "TidyTests", swiftSettings: language),
         .testTarget(
-            name: "ScenarioTests", dependencies: ["ControlAPI", "Lab", "TestFrames", "Wire"],
+            name: "ScenarioTests",
+            dependencies: ["CLinux", "ControlAPI", "Lab", "TestFrames", "Wire"],
             exclude: ["Support/Guest", "Support/Python", "Support/schemathesis.toml"],
             swiftSettings: language),
     ]

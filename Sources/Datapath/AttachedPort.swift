@@ -16,12 +16,20 @@ final class AttachedPort {
     let takesUDPSuperframes: Bool
     /// What the kernel granted, for people.
     let offloads: String
+    /// What its descriptors are called in the store.
+    let storeName: String
+    /// An earlier daemon has opened it.
+    let isKept: Bool
 
-    /// Opens the device with a queue for each worker, and sets it up.
+    /// Opens the device with a queue for each worker, and sets it up; or goes on with the
+    /// descriptors that an earlier daemon left in the store.
     init(
-        _ port: Port, mtu: Int, workers: Int, offloads: Configuration.Offloads
+        _ port: Port, mtu: Int, workers: Int, offloads: Configuration.Offloads,
+        store: DescriptorStore?
     ) throws(SystemError) {
         let namespace = port.netns.map { NetworkNamespace($0) }
+        let storeName = port.storeName
+        self.storeName = storeName
         switch port.kind {
         case .tap, .host:
             var options = Tap.Options(name: port.device, queues: workers, namespace: namespace)
@@ -33,21 +41,41 @@ final class AttachedPort {
             options.mtu = mtu
             options.mac = port.mac
             options.udpSegmentation = offloads.uso
-            let tap = try Tap(options)
+            let kept = store?.take(storeName) { try? Tap(adopting: $0, options) }
+            let tap: Tap
+            if let kept {
+                tap = kept
+            } else {
+                tap = try Tap(options)
+                store?.keep(storeName, tap.queues)
+            }
+            isKept = kept != nil
             device = .tap(tap)
             link = tap.link
             takesUDPSuperframes = tap.offloads.contains(.uso4)
             AttachedPort.fitSuperframes(link, mtu: mtu)
             self.offloads = tap.offloads.description
         case .interface:
-            let packet = try PacketPort(port.device, sockets: workers, in: namespace)
+            let kept = store?.take(storeName) {
+                try? PacketPort(
+                    adopting: $0, of: port.device, sockets: workers, in: namespace)
+            }
+            let packet: PacketPort
+            if let kept {
+                packet = kept
+            } else {
+                packet = try PacketPort(port.device, sockets: workers, in: namespace)
+                store?.keep(storeName, packet.sockets)
+            }
+            isKept = kept != nil
             device = .packet(packet)
             link = packet.link
             takesUDPSuperframes = false
             self.offloads = "packet socket"
             try link.setMTU(mtu)
         }
-        for address in port.addresses {
+        // One that has left its namespace has its addresses from whoever moved it.
+        for address in port.addresses where !link.isAbsent {
             try link.addAddress(address.address, prefixLength: address.prefixLength)
         }
     }
@@ -70,6 +98,11 @@ final class AttachedPort {
             return
         }
         try? tap.setPersistent(false)
+    }
+
+    /// Leaves the device to a daemon that goes on with its descriptors.
+    func leave() {
+        if case .packet(let packet) = device { packet.leaveFilter() }
     }
 
     /// Takes addresses from the device that the port has no longer.
@@ -98,7 +131,7 @@ final class AttachedPort {
     }
 
     /// Frames of the device's user that were lost on the way to Weft, because the queue was full:
-    /// of a TAP since it was made, of a packet socket since the port was attached.
+    /// of a TAP since it was made, of a packet socket since that was opened.
     func missedFrames(_ state: LinkState) -> UInt64 {
         switch device {
         case .tap: state.transmitDrops

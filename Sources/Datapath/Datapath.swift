@@ -28,10 +28,14 @@ public final class Datapath: @unchecked Sendable {
     let keeper: Keeper
     let startedAt = ContinuousClock.now
 
-    /// Opens the underlay's sockets, starts the workers and attaches the ports.
+    /// Opens the underlay's sockets, starts the workers and attaches the ports; goes on with what
+    /// an earlier daemon has left, as far as that fits the configuration.
     ///
-    /// Nothing is left behind if it throws, but for TAPs, which are persistent.
-    public init(_ configuration: Configuration, logger: Logger) throws(DatapathError) {
+    /// Nothing is left behind if it throws, but for TAPs, which are persistent, and what is kept
+    /// for the next attempt.
+    public init(
+        _ configuration: Configuration, handover: Handover = Handover(), logger: Logger
+    ) throws(DatapathError) {
         self.configuration = configuration
         do {
             try Datapath.checkLimits(configuration)
@@ -43,8 +47,7 @@ public final class Datapath: @unchecked Sendable {
             }
             underlay = SocketAddress(address, port: configuration.underlay.port)
             let count = configuration.workers ?? min(8, Datapath.processors.count)
-            let receivers = try UnderlayReceiver.open(
-                address, port: configuration.underlay.port, count: count)
+            let receivers = try Datapath.receivers(underlay, count, handover.store)
             let transmitters = try (0..<count).map { _ in
                 try UnderlayTransmitter(address, count: configuration.underlay.sourcePorts)
             }
@@ -52,13 +55,15 @@ public final class Datapath: @unchecked Sendable {
                 configuration, KernelFeatures.probe(), receivers[0], transmitters[0])
             try features.require()
             Datapath.apply(configuration.underlay, features, receivers, transmitters)
-            keeper = try Keeper(configuration, underlay: address, workers: count, logger: logger)
+            keeper = try Keeper(
+                configuration, underlay: address, workers: count, handover: handover,
+                logger: logger)
             workers = try Datapath.startWorkers(
                 configuration, underlay, features, receivers, transmitters, keeper)
             do {
                 try keeper.start(workers)
             } catch {
-                for worker in workers { worker.stop() }
+                WorkerThread.stop(workers)
                 throw error
             }
             features.log(logger, workers: count, underlay: underlay)
@@ -108,7 +113,8 @@ public final class Datapath: @unchecked Sendable {
     /// Finishes what is in flight, stops the workers and closes everything.
     public func stop() {
         keeper.stop()
-        for worker in workers { worker.stop() }
+        WorkerThread.stop(workers)
+        keeper.leave()
     }
 
     private static func underlayAddress(_ underlay: Underlay) throws -> IPAddress {
@@ -121,6 +127,20 @@ public final class Datapath: @unchecked Sendable {
             }
             return try UnderlaySocket.address(ofInterface: name)
         }
+    }
+
+    /// The underlay's sockets, with what is queued in them if an earlier daemon has left them.
+    private static func receivers(
+        _ underlay: SocketAddress, _ count: Int, _ store: DescriptorStore?
+    ) throws -> [UnderlayReceiver] {
+        let kept = store?.take(Handover.underlay) {
+            UnderlayReceiver.adopt($0, underlay.address, port: underlay.port, count: count)
+        }
+        if let kept { return kept }
+        let new = try UnderlayReceiver.open(
+            underlay.address, port: underlay.port, count: count)
+        store?.keep(Handover.underlay, new.map(\.fileDescriptor))
+        return new
     }
 
     /// Rows of the tables have 16-bit numbers.
@@ -177,7 +197,7 @@ public final class Datapath: @unchecked Sendable {
                         cpu: cpus.isEmpty ? nil : cpus[index % cpus.count]))
             }
         } catch {
-            for worker in workers { worker.stop() }
+            WorkerThread.stop(workers)
             throw error
         }
         return workers

@@ -17,6 +17,7 @@ final class Keeper: @unchecked Sendable {
     let tables = TableKeeper()
     let workerTables: [WorkerTables]
     let capacity: Rows.Capacity
+    let handover: Handover
     let logger: Logger
     let events = EventHub()
     // What follows belongs to the keeper's thread once it has been started.
@@ -39,6 +40,8 @@ final class Keeper: @unchecked Sendable {
     /// Of each peer, by its row.
     var pathMTUs: [Int] = []
     var plan: TopologyPlan
+    /// Why what was learned could not be saved, to say each once.
+    var saveComplaint: LearnedTableError?
     private var ticks = 0
     private var nextTick = 0
     private var saidSegmentationRefused = false
@@ -48,9 +51,11 @@ final class Keeper: @unchecked Sendable {
     private var thread = pthread_t()
 
     init(
-        _ configuration: Configuration, underlay: IPAddress, workers count: Int, logger: Logger
+        _ configuration: Configuration, underlay: IPAddress, workers count: Int,
+        handover: Handover, logger: Logger
     ) throws(SystemError) {
         self.configuration = configuration
+        self.handover = handover
         self.underlay = underlay
         self.logger = logger
         let rows = Rows(configuration)
@@ -81,8 +86,11 @@ final class Keeper: @unchecked Sendable {
     /// Attaches the ports and starts the thread.
     func start(_ workers: [WorkerThread]) throws(SystemError) {
         self.workers = workers
+        let known = restoreLearned()
         watchLinks()
         try attachFirst()
+        for worker in workers { worker.mailbox.post(.begin) }
+        sayWhatWasThere(known)
         let context = Unmanaged.passUnretained(self).toOpaque()
         pthread_create(
             &thread, nil,
@@ -97,6 +105,25 @@ final class Keeper: @unchecked Sendable {
         isStopping.store(true, ordering: .releasing)
         eventfd_write(event, 1)
         pthread_join(thread, nil)
+    }
+
+    /// Leaves things to the next daemon, once the workers have stopped.
+    func leave() {
+        tables.applySightings(now: WorkerTables.seconds())
+        saveLearned()
+        guard handover.store != nil else { return }
+        for device in ports { device?.leave() }
+    }
+
+    private func sayWhatWasThere(_ known: Int) {
+        let unused = handover.store?.releaseRest() ?? []
+        if !unused.isEmpty {
+            logger.notice("closed what no port has any more: \(unused.joined(separator: ", "))")
+        }
+        let kept = ports.count { $0?.isKept == true }
+        guard kept > 0 || known > 0 else { return }
+        logger.notice(
+            "going on where the daemon before ended: \(kept) open devices, \(known) endpoints")
     }
 
     /// Runs something on the keeper's thread and waits for what it gives. Not after `stop`.
@@ -151,6 +178,7 @@ final class Keeper: @unchecked Sendable {
         // Every worker is asked: no short circuit.
         let isRefused = workerTables.map { $0.take(.pathRefused) }.contains(true)
         if isRefused || ticks % 10 == 0 { followPaths() }
+        if ticks % 60 == 0 { saveLearned() }
         let parked = workers.filter { $0.tables.take(.portParked) }
         if !parked.isEmpty { forgetDeletedTaps() }
         for worker in parked { worker.mailbox.post(.resume) }

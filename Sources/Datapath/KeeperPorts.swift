@@ -53,7 +53,8 @@ extension Keeper {
     private func attach(_ index: Int) throws(SystemError) {
         guard let port = rows.ports[index], let mtu = plan.mtu(of: port) else { return }
         let device = try AttachedPort(
-            port, mtu: mtu, workers: workers.count, offloads: configuration.offloads)
+            port, mtu: mtu, workers: workers.count, offloads: configuration.offloads,
+            store: handover.store)
         ports[index] = device
         complaints[index] = nil
         for worker in workers {
@@ -105,6 +106,7 @@ extension Keeper {
         }
         if deletingDevice { device.endWithUs() }
         withExtendedLifetime(device) { ports[index] = nil }
+        handover.store?.release(device.storeName)
         note(port: index, isUp: false)
         tables.forget([.port(UInt16(index))])
     }

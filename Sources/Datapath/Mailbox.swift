@@ -15,6 +15,8 @@ final class Mailbox: Sendable {
         case attach(UInt16, Queue)
         case detach(UInt16)
         case resume
+        /// Begin to read: all that was there at the start is attached.
+        case begin
         case stop
     }
 

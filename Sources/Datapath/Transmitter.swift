@@ -5,6 +5,7 @@
 // whatever comes for a (peer, socket) closes its open train if it cannot join it, so the order
 // within a flow is kept. A superframe makes trains of its own.
 
+import CLinux
 import Forwarding
 import Glibc
 import Uring

@@ -28,6 +28,8 @@ struct Worker: ~Copyable {
     var receives: ReceiveRequests
     /// Completions at the head of the queue whose operations have been counted already.
     var settled = 0
+    /// Not before all ports are attached that can be, or what waits for them would be dropped.
+    var isReading = false
     var isStopping = false
 
     /// Runs until the mailbox says stop.
@@ -69,7 +71,7 @@ struct Worker: ~Copyable {
 
     /// Counts the sends and writes that have ended. If all have, which is normal, their memory and
     /// the buffers that they read from are free again.
-    private mutating func settleOperations(_ ready: Int) {
+    mutating func settleOperations(_ ready: Int) {
         var index = settled
         while index < ready {
             let completion = out.ring.completion(at: index)
@@ -89,7 +91,7 @@ struct Worker: ~Copyable {
     }
 
     /// Takes what was received, for as long as there is memory to carry it out.
-    private mutating func takeReceived(_ ready: Int) {
+    mutating func takeReceived(_ ready: Int) {
         var taken = 0
         while taken < ready, out.memory.hasReserve {
             let ahead = taken &+ Egress.prefetchDistance
@@ -127,18 +129,11 @@ struct Worker: ~Copyable {
     }
 
     /// Hands over what waited for more of its kind.
-    private mutating func finishTurn() {
+    mutating func finishTurn() {
         out.view.counters.add(.turns)
         deliverCoalesced()
         transmitter.flush(&out)
         tables.callKeeperIfNeeded()
-    }
-
-    /// Lets what was accepted leave, then returns.
-    private mutating func drain() {
-        _ = out.ring.submitAndWait(minimum: 0, timeoutNanoseconds: nil)
-        settleOperations(out.ring.readyCount)
-        tables.reader.sleep()
     }
 
     private mutating func giveUpSegmentation() {

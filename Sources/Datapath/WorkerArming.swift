@@ -12,6 +12,7 @@ extension Worker {
                 file: mailbox.eventFile, events: UInt32(POLLIN),
                 userData: RequestTag(.mailbox).bits)
         }
+        guard isReading else { return }
         if receives.underlayNeedsArming {
             receives.underlayNeedsArming = !receives.armUnderlay(out.ring)
         }
@@ -44,6 +45,7 @@ extension Worker {
             case .attach(let port, let queue): attach(port, queue)
             case .detach(let port): detach(port)
             case .resume: resume()
+            case .begin: isReading = true
             case .stop: isStopping = true
             }
         }
@@ -53,9 +55,8 @@ extension Worker {
         let port = deliverer.ports + Int(index)
         port.pointee = WorkerPort(
             file: queue.file, reading: queue.reading, headerLength: queue.headerLength,
-            generation: port.pointee.generation &+ 1,
-            readsToArm: settings.readsMultishot || queue.reading == .packetSocket
-                ? 1 : Worker.singleReads)
+            generation: port.pointee.generation &+ 1)
+        port.pointee.readsToArm = port.pointee.reads(multishot: settings.readsMultishot)
         deliverer.used = max(deliverer.used, Int(index) + 1)
         receives.portsNeedArming = true
     }
@@ -82,7 +83,4 @@ extension Worker {
         for index in 0..<deliverer.used { deliverer.ports[index].isParked = false }
         receives.portsNeedArming = true
     }
-
-    /// Reads that wait on a port at once where one request reads one frame.
-    static let singleReads: UInt8 = 8
 }

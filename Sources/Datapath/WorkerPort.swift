@@ -27,6 +27,14 @@ struct WorkerPort {
     @inline(__always)
     var isAttached: Bool { file >= 0 }
 
+    /// Reads that wait at once.
+    func reads(multishot: Bool) -> UInt8 {
+        multishot || reading == .packetSocket ? 1 : WorkerPort.singleReads
+    }
+
+    /// Reads that wait on a port at once where one request reads one frame.
+    private static let singleReads: UInt8 = 8
+
     /// A read has ended: it is prepared again, unless it would fail again at once.
     @inline(__always)
     mutating func readEnded(_ result: Int32) {

@@ -58,10 +58,10 @@ final class WorkerThread: @unchecked Sendable {
     /// Messages of the underlay that found its socket full.
     var missedMessages: UInt64 { parts.receiver.missedMessages }
 
-    /// Asks the worker to finish its turn, and waits until it has.
-    func stop() {
-        mailbox.post(.stop)
-        pthread_join(thread, nil)
+    /// Has the workers end, all at once, and waits until they have.
+    static func stop(_ workers: [WorkerThread]) {
+        for worker in workers { worker.mailbox.post(.stop) }
+        for worker in workers { pthread_join(worker.thread, nil) }
     }
 
     private func main() {

@@ -19,7 +19,7 @@ package struct NeighborKey: Hashable, Sendable {
         self.address = address.mapped
     }
 
-    init(network: UInt16, mapped: IPv6Address) {
+    package init(network: UInt16, mapped: IPv6Address) {
         self.network = network
         self.address = mapped
     }
@@ -189,7 +189,8 @@ public final class NeighborTable: @unchecked Sendable {
         forEachNeighbor { body($0, $1.mac, $1.isFixed) }
     }
 
-    private func forEachNeighbor(_ body: (NeighborKey, Neighbor) -> Void) {
+    /// Every neighbour with what it said of itself, in no order.
+    package func forEachNeighbor(_ body: (NeighborKey, Neighbor) -> Void) {
         let words = view.words
         for slot in 0..<capacity {
             let tag = words[slot * 4 + 2].load(ordering: .relaxed)

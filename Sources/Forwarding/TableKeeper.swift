@@ -155,6 +155,16 @@ package final class TableKeeper {
         neighbors.set(key, neighbor)
     }
 
+    /// Where an endpoint is, as an earlier process has learned it; nothing that is known already is
+    /// changed.
+    /// - Returns: whether it was taken.
+    package func restore(_ key: EndpointKey, _ location: Location, seen: UInt32) -> Bool {
+        guard endpoints.view.lookup(key) == nil, hasRoom(in: key.network) else { return false }
+        endpoints.set(key, location.unfixed, seen: seen)
+        learned[key.network, default: 0] += 1
+        return true
+    }
+
     /// No network may learn more than its share, so that none can keep the others from learning.
     private func hasRoom(in network: UInt16) -> Bool {
         endpoints.count < endpointLimit

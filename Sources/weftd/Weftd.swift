@@ -94,13 +94,17 @@ struct Weftd: AsyncParsableCommand {
     ) async throws {
         raiseFileLimit()
         let configuration = start.configuration
-        let datapath = try Datapath(configuration, logger: logger)
+        let environment = ProcessInfo.processInfo.environment
+        let manager = ServiceManager(environment)
+        let path = socket ?? configuration.control.socket
+        let handover = Handover(
+            store: manager?.descriptorStore(environment), learnedPath: path + ".learned")
+        let datapath = try Datapath(configuration, handover: handover, logger: logger)
         defer { datapath.stop() }
         let state = DesiredState(
             start, follower: datapath, events: datapath.events, logger: logger)
-        let manager = ServiceManager(ProcessInfo.processInfo.environment)
         let server = ControlServer(
-            socket: socket ?? configuration.control.socket, mode: configuration.control.mode,
+            socket: path, mode: configuration.control.mode,
             group: configuration.control.group,
             routes: controlRoutes(state, datapath, datapath.events),
             logger: logger,
