@@ -50,8 +50,13 @@ public final class Host {
     }
 
     /// Starts a program that stays; what it says goes to `<name>.log` in the lab's directory.
-    public func spawn(_ arguments: [String], name: String) throws -> LabProcess {
-        try lab.spawn(arguments, in: namespace, name: "\(self.name)-\(name)")
+    ///
+    /// It inherits descriptors, whose numbers are beyond what it gets, as 3 and on.
+    public func spawn(
+        _ arguments: [String], name: String, inheriting: [Int32] = []
+    ) throws -> LabProcess {
+        try lab.spawn(
+            arguments, in: namespace, name: "\(self.name)-\(name)", inheriting: inheriting)
     }
 
     /// Lets the switch take a further source address from this host, as when a provider assigns

@@ -172,12 +172,13 @@ public final class Lab {
 
     /// Starts a program in a namespace; it is recorded, and ends with the lab.
     func spawn(
-        _ arguments: [String], in namespace: NetworkNamespace, name: String
+        _ arguments: [String], in namespace: NetworkNamespace, name: String,
+        inheriting: [Int32] = []
     ) throws -> LabProcess {
         try Interruption.check()
         let process = try LabProcess(
             name: name, arguments: ["ip", "netns", "exec", namespace.name] + arguments,
-            logPath: "\(directory)/\(name).log")
+            logPath: "\(directory)/\(name).log", inheriting: inheriting)
         state.processes.append(process.record)
         try state.save()
         return process

@@ -11,14 +11,17 @@ public final class LabProcess {
 
     let record: ProcessRecord
 
-    init(name: String, arguments: [String], logPath: String) throws {
+    init(
+        name: String, arguments: [String], logPath: String, inheriting: [Int32] = []
+    ) throws {
         self.name = name
         self.logPath = logPath
         let log = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o644)
         guard log >= 0 else { throw LabError.system(call: "open \(logPath)", code: errno) }
         defer { close(log) }
         record = ProcessRecord(
-            pid: try startProgram(arguments, output: log, errors: log), name: name)
+            pid: try startProgram(
+                arguments, output: log, errors: log, inheriting: inheriting), name: name)
     }
 
     /// Whether it still runs.

@@ -4,9 +4,10 @@ import Glibc
 /// terminal reaches only the lab, and one kill(2) ends all that the program started.
 ///
 /// It starts with no signal blocked or ignored, and with no descriptor but the three given
-/// (nil: /dev/null).
+/// (nil: /dev/null) and, as 3 and on, those that it is to inherit, whose numbers are larger.
 func startProgram(
-    _ arguments: [String], input: Int32? = nil, output: Int32?, errors: Int32?
+    _ arguments: [String], input: Int32? = nil, output: Int32?, errors: Int32?,
+    inheriting: [Int32] = []
 ) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -17,6 +18,10 @@ func startProgram(
         } else {
             posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_RDWR, 0)
         }
+    }
+
+    for (index, descriptor) in inheriting.enumerated() {
+        posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(3 + index))
     }
 
     var attributes = posix_spawnattr_t()

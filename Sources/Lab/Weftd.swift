@@ -77,11 +77,12 @@ extension Lab {
 
     /// Starts `weftd` on a host and waits until its ports are up.
     ///
-    /// To start several at once pass `wait: false` and call `waitUntilReady` on each.
+    /// To start several at once pass `wait: false` and call `waitUntilReady` on each. A `launcher`
+    /// is a command that runs what follows it in its place, and `inheriting` what it inherits.
     @discardableResult
     public func startWeftd(
         on host: Host, configuration: WeftdConfiguration? = nil, arguments: [String] = [],
-        wait: Bool = true
+        launcher: [String] = [], inheriting: [Int32] = [], wait: Bool = true
     ) throws -> Weftd {
         let program = "\(Self.programDirectory)/weftd"
         guard access(program, X_OK) == 0 else { throw LabError.missingProgram(program) }
@@ -91,11 +92,11 @@ extension Lab {
             configurationPath, (configuration ?? weftdConfiguration(for: host)).yaml)
         unlink(socketPath)
         let process = try host.spawn(
-            [
+            launcher + [
                 program, "--config", configurationPath, "--socket", socketPath,
                 "--state", "\(directory)/\(host.name).state.json",
             ] + arguments,
-            name: "weftd")
+            name: "weftd", inheriting: inheriting)
         let weftd = Weftd(
             host: host, process: process, socketPath: socketPath,
             configurationPath: configurationPath)

@@ -10,7 +10,7 @@ extension Scenarios {
             try scenario { play in
                 let host = try play.hosts(2)[0]
                 let vm = try play.vm("near", 1, on: host)
-                let systemd = try NotifySocket(name: "weft-test-\(getpid())")
+                let systemd = try SystemdRole(name: "weft-test-\(getpid())")
                 let configuration = play.lab.weftdConfiguration(for: host)
                 let file = "\(vm.namespace.name).yaml"
                 let path = "/tmp/\(file)"
@@ -45,52 +45,5 @@ extension Scenarios {
                 #expect(try eventually { !daemon.isRunning })
             }
         }
-    }
-}
-
-/// systemd's end: a datagram socket, in the file system because abstract names are each network
-/// namespace's own.
-private final class NotifySocket {
-    let address: String
-    private let descriptor: Int32
-
-    init(name: String) throws {
-        address = "/tmp/\(name).notify"
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        unlink(address)
-        var name = sockaddr_un()
-        name.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: address.utf8) }
-        let bound = withUnsafePointer(to: &name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(bound == 0, "bind \(address): \(errno)")
-    }
-
-    deinit {
-        close(descriptor)
-        unlink(address)
-    }
-
-    /// The next message that is wanted, within some milliseconds; others are passed over.
-    func next(within patience: Int = 8000, _ isWanted: (String) -> Bool) -> String? {
-        let deadline = ContinuousClock.now + .milliseconds(patience)
-        while ContinuousClock.now < deadline {
-            if let message = receive(), isWanted(message) { return message }
-        }
-        return nil
-    }
-
-    /// Throws away what has come.
-    func discard() { while receive(milliseconds: 0) != nil {} }
-
-    private func receive(milliseconds: Int32 = 50) -> String? {
-        var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&event, 1, milliseconds) > 0 else { return nil }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = recv(descriptor, &bytes, bytes.count, 0)
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
 }

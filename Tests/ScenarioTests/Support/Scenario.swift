@@ -43,14 +43,17 @@ final class Scenario {
     ///
     /// - Parameter settingUp: Whether to wait until it is ready and give the devices their
     ///   addresses.
+    /// - Parameter service: Who plays systemd, if somebody does.
     @discardableResult
     func start(
-        _ host: Host, settingUp: Bool = true,
+        _ host: Host, settingUp: Bool = true, by service: SystemdRole? = nil,
         _ change: (inout WeftdConfiguration) -> Void = { _ in }
     ) throws -> Weftd {
         var configuration = lab.weftdConfiguration(for: host)
         change(&configuration)
-        let daemon = try lab.startWeftd(on: host, configuration: configuration, wait: settingUp)
+        let daemon = try lab.startWeftd(
+            on: host, configuration: configuration, launcher: service?.launcher() ?? [],
+            inheriting: service?.inheritance ?? [], wait: settingUp)
         daemons.removeAll { $0.host === host }
         daemons.append(daemon)
         guard settingUp else { return daemon }
