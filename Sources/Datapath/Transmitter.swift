@@ -39,7 +39,7 @@ struct Transmitter: ~Copyable {
 
     private static let slots = 64
     /// Bytes of one message: the largest UDP payload over IPv4, which IPv6 takes as well.
-    private static let messageLimit = 65507
+    static let messageLimit = 65507
 
     init(
         sockets descriptors: [Int32], destinationPort: UInt16, isIPv6: Bool, segments: Bool,
@@ -62,8 +62,13 @@ struct Transmitter: ~Copyable {
 
     /// Spreads flows over the sockets, and so over source ports (RFC 7348 section 5).
     @inline(__always)
+    static func socket(for hash: UInt32, of count: UInt32) -> UInt16 {
+        UInt16(truncatingIfNeeded: (UInt64(hash) &* UInt64(count)) >> 32)
+    }
+
+    @inline(__always)
     private func socket(for hash: UInt32) -> UInt16 {
-        UInt16(truncatingIfNeeded: (UInt64(hash) &* UInt64(socketCount)) >> 32)
+        Transmitter.socket(for: hash, of: socketCount)
     }
 
     @inline(__always)

@@ -156,12 +156,11 @@ extension Worker {
         let network = topology.network(frame.network)
         let ports = network.pointee.ports
         let peers = network.pointee.peers
-        let isMulticast = MACAddress(at: frame.bytes).isMulticast
+        let isGroup = MACAddress(at: frame.bytes).isMulticast
         var copies = 0
         for i in 0..<Int(ports.count) {
             let port = topology.member(ports, i)
-            guard port != frame.port, isMulticast || topology.port(port).pointee.floodsUnknown
-            else { continue }
+            guard port != frame.port, topology.floods(to: port, isGroup: isGroup) else { continue }
             copies &+= 1
             deliverer.deliver(
                 frame.bytes, length: frame.length, frame.virtio, frames: frame.frames,

@@ -92,13 +92,13 @@ extension Worker {
     ) {
         let topology = out.view.topology
         let ports = topology.network(network).pointee.ports
-        let isMulticast = MACAddress(at: frame).isMulticast
+        let isGroup = MACAddress(at: frame).isMulticast
         // Frames of the same flow that came before may wait in the coalescer.
         deliverCoalesced()
         var copies = 0
         for i in 0..<Int(ports.count) {
             let port = topology.member(ports, i)
-            guard isMulticast || topology.port(port).pointee.floodsUnknown else { continue }
+            guard topology.floods(to: port, isGroup: isGroup) else { continue }
             copies &+= 1
             deliverer.deliver(
                 frame, length: length, VirtioHeader(), frames: 1, wireBytes: length, to: port,

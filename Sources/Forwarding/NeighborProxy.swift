@@ -41,16 +41,49 @@ enum NeighborProxy {
         return owner
     }
 
+    /// The address that a frame asks for: nil if it is no question that may be answered here.
+    static func target(_ frame: UnsafeMutableRawPointer, _ layout: FrameLayout) -> IPv6Address? {
+        if layout.network == .arp {
+            return targetOfARP(frame, layout).map { IPv6Address(mapping: $0) }
+        }
+        guard layout.transport == .icmpv6, layout.network == .ipv6 else { return nil }
+        return targetOfND(frame, layout)
+    }
+
+    @inline(__always)
+    private static func targetOfARP(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout
+    ) -> IPv4Address? {
+        let packet = frame + Int(layout.networkOffset)
+        guard ARP.isIPv4OverEthernet(packet), packet.load16(ARP.operation) == ARP.request,
+            MACAddress(at: frame + Ethernet.destination).isBroadcast
+        else { return nil }
+        return IPv4Address(bits: packet.load32(ARP.targetIP))
+    }
+
+    @inline(__always)
+    private static func targetOfND(
+        _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout
+    ) -> IPv6Address? {
+        let packet = frame + Int(layout.networkOffset)
+        let message = frame + Int(layout.transportOffset)
+        // RFC 6980 section 5: fragments are no neighbour discovery.
+        guard !layout.isFragment, message.load8(ND.type) == ND.solicitation,
+            layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength,
+            packet.load8(IPv6.hopLimit) == 255, message.load8(ND.code) == 0,
+            MACAddress(at: frame + Ethernet.destination).isMulticast
+        else { return nil }
+        let target = IPv6Address(at: message + ND.target)
+        return target.mappedIPv4 == nil ? target : nil
+    }
+
     private static func answerARP(
         _ frame: UnsafeMutableRawPointer, _ layout: FrameLayout, _ source: MACAddress,
         _ port: UInt16, _ network: UInt16, _ view: borrowing ForwardingView
     ) -> Int? {
         let packet = frame + Int(layout.networkOffset)
-        guard ARP.isIPv4OverEthernet(packet), packet.load16(ARP.operation) == ARP.request,
-            MACAddress(at: frame + Ethernet.destination).isBroadcast
-        else { return nil }
+        guard let target = targetOfARP(frame, layout) else { return nil }
         let sender = packet.load32(ARP.senderIP)
-        let target = IPv4Address(bits: packet.load32(ARP.targetIP))
         guard sender != target.bits,
             let owner = owner(
                 of: IPv6Address(mapping: target), source, isProbe: sender == 0, port, network,
@@ -71,16 +104,9 @@ enum NeighborProxy {
         _ port: UInt16, _ network: UInt16, _ view: borrowing ForwardingView
     ) -> Int? {
         let packet = frame + Int(layout.networkOffset)
-        let message = frame + Int(layout.transportOffset)
-        // RFC 6980 section 5: fragments are no neighbour discovery.
-        guard !layout.isFragment, message.load8(ND.type) == ND.solicitation,
-            layout.packetEnd &- Int(layout.transportOffset) >= ND.messageLength,
-            packet.load8(IPv6.hopLimit) == 255, message.load8(ND.code) == 0,
-            MACAddress(at: frame + Ethernet.destination).isMulticast
-        else { return nil }
+        guard let target = targetOfND(frame, layout) else { return nil }
         let asker = IPv6Address(at: packet + IPv6.source)
-        let target = IPv6Address(at: message + ND.target)
-        guard target.mappedIPv4 == nil,
+        guard
             let owner = owner(
                 of: target, source, isProbe: asker == .any, port, network, view),
             owner.isFixed || owner.role != .unknown

@@ -125,6 +125,13 @@ public struct Topology {
         header.pointee.members[Int(span.start) &+ i]
     }
 
+    /// Whether a port takes a copy of a flooded frame: of one for a group always, of one for an
+    /// unknown station where it takes such frames.
+    @inlinable @inline(__always)
+    public func floods(to port: UInt16, isGroup: Bool) -> Bool {
+        isGroup || self.port(port).pointee.floodsUnknown
+    }
+
     /// The network of a VNI.
     @inlinable @inline(__always)
     public func network(vni: UInt32) -> UInt16? {

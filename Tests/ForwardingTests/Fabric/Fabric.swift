@@ -152,15 +152,18 @@ final class Fabric {
         let tail = be16(UInt16(networkOfPort[port]!)) + be32(0) + be32(UInt32(nextID))
         let frame = Array(frame.dropLast(tail.count) + tail)
         let predicted = references[port.host].fromPort(frame, port.port)
+        let traced = hosts[port.host].trace(frame, port: port.port)
         let outcome = hosts[port.host].fromPort(frame, port: port.port)
         expect(
             outcome == predicted,
             "\(port): \(outcome), should be \(predicted), for \(hexadecimal(frame))")
+        expect(traced == outcome, "\(port): \(outcome), but traced \(traced)")
         return nextID
     }
 
     /// A datagram from any address.
     func injectDatagram(_ bytes: [UInt8], to host: Int, from source: IPAddress) {
+        expect(hosts[host].trace(bytes, from: source) == Outcome(), "a stranger's, by its trace")
         let outcome = hosts[host].fromUnderlay(bytes, from: source)
         expect(outcome == Outcome(), "a stranger's datagram got through: \(outcome)")
     }
@@ -181,8 +184,10 @@ final class Fabric {
         let network = Int(be(datagram.bytes[4..<7])) - 1000
         let frame = Array(datagram.bytes.dropFirst(8))
         let predicted = references[datagram.to].fromHost(frame, datagram.from, network)
-        let outcome = hosts[datagram.to].fromUnderlay(
-            datagram.bytes, from: FabricHost.address(datagram.from))
+        let source = FabricHost.address(datagram.from)
+        let traced = hosts[datagram.to].trace(datagram.bytes, from: source)
+        let outcome = hosts[datagram.to].fromUnderlay(datagram.bytes, from: source)
+        expect(traced == outcome, "host \(datagram.to): \(outcome), but traced \(traced)")
         expect(outcome.hosts.isEmpty, "from a tunnel into a tunnel: \(outcome)")
         expect(
             outcome == predicted,

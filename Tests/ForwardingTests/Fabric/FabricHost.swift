@@ -167,6 +167,35 @@ final class FabricHost {
         }
     }
 
+    // MARK: Traces
+
+    /// What a trace says would become of a frame from a port.
+    func trace(_ frame: [UInt8], port: Int) -> Outcome {
+        outcome(
+            Tracer.fromPort(
+                frame, VirtioHeader(), port: UInt16(port),
+                Tracer.Limits(frames: 1400, messageBytes: 65507), keeper, now: now + 1))
+    }
+
+    /// What a trace says would become of a datagram.
+    func trace(_ datagram: [UInt8], from source: IPAddress) -> Outcome {
+        outcome(Tracer.fromUnderlay(datagram, from: source, keeper, now: now + 1))
+    }
+
+    private func outcome(_ traced: TracedFrame) -> Outcome {
+        var outcome = Outcome()
+        for leg in traced.legs where leg.drop == nil {
+            let index = Int(leg.place.index)
+            if leg.place.isPort {
+                outcome.ports.insert(index)
+            } else {
+                outcome.hosts.insert(peers[index])
+            }
+        }
+        outcome.isAnswered = traced.reply != nil
+        return outcome
+    }
+
     // MARK: Both
 
     private func copyToPorts(

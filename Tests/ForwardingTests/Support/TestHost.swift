@@ -82,6 +82,21 @@ final class TestHost {
         }
     }
 
+    /// What a trace says of a frame from a port.
+    func trace(
+        _ bytes: [UInt8], _ virtio: VirtioHeader = VirtioHeader(), port: UInt16 = 0
+    ) -> TracedFrame {
+        Tracer.fromPort(
+            bytes, virtio, port: port, Tracer.Limits(frames: 1400, messageBytes: 65507), keeper,
+            now: now)
+    }
+
+    /// What a trace says of a datagram from a peer.
+    func trace(_ datagram: [UInt8], peer: Int) -> TracedFrame {
+        Tracer.fromUnderlay(
+            datagram, from: description.peers[peer]!.address, keeper, now: now)
+    }
+
     /// What the frame's memory holds now.
     func bytes(_ count: Int) -> [UInt8] {
         Array(UnsafeRawBufferPointer(start: frame, count: count))
