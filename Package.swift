@@ -114,7 +114,10 @@ let package = Package(
             name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
         .testTarget(
             name: "DatapathTests",
-            dependencies: ["Catalog", "Datapath", "TestFrames", "Uring", "Wire"],
+            dependencies: [
+                "Catalog", "ControlAPI", "Datapath", "Forwarding", "TestFrames", "Uring", "Wire",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: language),
         .testTarget(
             name: "BenchTests", dependencies: ["BenchSupport"], swiftSettings: language),

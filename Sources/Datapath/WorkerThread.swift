@@ -58,6 +58,15 @@ final class WorkerThread: @unchecked Sendable {
     /// Messages of the underlay that found its socket full.
     var missedMessages: UInt64 { parts.receiver.missedMessages }
 
+    /// The outer source port that a flow's hash picks.
+    func sourcePort(for hash: UInt32) -> UInt16 {
+        let ports = parts.transmitter.ports
+        return ports[Int(Transmitter.socket(for: hash, of: UInt32(ports.count)))]
+    }
+
+    /// Whether a message may be a train of datagrams.
+    var segments: Bool { parts.segments && !tables.has(.segmentationRefused) }
+
     /// Has the workers end, all at once, and waits until they have.
     static func stop(_ workers: [WorkerThread]) {
         for worker in workers { worker.mailbox.post(.stop) }

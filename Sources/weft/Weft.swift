@@ -15,6 +15,7 @@ struct Weft: ParsableCommand {
                 name: "Look",
                 subcommands: [
                     StatusCommand.self, StatsCommand.self, TopCommand.self, WatchCommand.self,
+                    TraceCommand.self,
                 ]),
             CommandGroup(
                 name: "Look and change",

@@ -6,10 +6,10 @@ package import Logging
 
 /// All that the API has.
 package func controlRoutes(
-    _ state: DesiredState, _ provider: any TableProvider, _ events: EventHub
+    _ state: DesiredState, _ provider: any TableProvider & TraceProvider, _ events: EventHub
 ) -> [Route] {
     statusRoutes(provider) + objectRoutes(state, provider) + tableRoutes(state, provider)
-        + eventRoutes(events)
+        + eventRoutes(events) + traceRoutes(provider)
 }
 
 /// Serves the control API on a Unix socket: HTTP with JSON.

@@ -174,4 +174,4 @@ final class SignalWaiter: @unchecked Sendable {
     }
 }
 
-extension Datapath: StateFollower, TableProvider {}
+extension Datapath: StateFollower, TableProvider, TraceProvider {}

@@ -36,6 +36,16 @@ struct FixedProvider: TableProvider {
     func forget(network: String, ip: IPAddress) -> Bool { "\(ip)" == "10.0.0.7" }
 }
 
+extension FixedProvider: TraceProvider {
+    func trace(_ request: TraceRequest) throws(TraceError) -> TraceReply {
+        guard request.port == "vm1" else { throw TraceError("port", "there is no such port") }
+        return TraceReply(
+            verdict: TraceVerdict(.sent),
+            steps: [TraceStep(.destination, request.dst ?? request.hex ?? "")], destinations: [],
+            frame: "", answer: nil)
+    }
+}
+
 /// Runs `body`, which may block, on a thread of its own: the tasks of the server under test have
 /// the cooperative threads to themselves.
 func blocking<Value: Sendable>(

@@ -20,6 +20,11 @@ extension Scenario {
         try run(host, arguments)
     }
 
+    /// The same.
+    func weftResult(_ host: Host, _ arguments: [String]) throws -> CommandResult {
+        try run(host, arguments)
+    }
+
     private func run(_ host: Host, _ arguments: [String]) throws -> CommandResult {
         try host.run(
             ["\(Lab.programDirectory)/weft"] + arguments + ["--socket", socket(host)])
