@@ -126,6 +126,7 @@ let package = Package(
             swiftSettings: language),
         .testTarget(
             name: "LabTests", dependencies: ["Catalog", "Lab", "Wire"], swiftSettings: language),
+        .testTarget(name: "PackagingTests", swiftSettings: language),
         .testTarget(name: "TidyTests", swiftSettings: language),
         .testTarget(
             name: "ScenarioTests",

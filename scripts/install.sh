@@ -21,7 +21,7 @@ readonly BENCH_PACKAGES=(openvswitch-switch python3-matplotlib sockperf)
 # What tests compare with, look at packets with, and run guests on.
 readonly TEST_PACKAGES=(
     openvswitch-switch qemu-system-x86 busybox-static
-    tcpdump tshark python3-scapy sockperf
+    tcpdump tshark python3-scapy sockperf systemd
     socat python3-venv
 )
 # The fuzzer of the control API, from PyPI, in an environment of its own.

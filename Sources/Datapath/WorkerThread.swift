@@ -78,6 +78,8 @@ final class WorkerThread: @unchecked Sendable {
         if let cpu { weft_pin_to_cpu(Int32(cpu)) }
         do throws(UringError) {
             var worker = try makeWorker()
+            // What it needs is open. It alone touches what guests and the underlay send.
+            _ = weft_keep_capabilities(0)
             started.signal()
             worker.run()
         } catch {

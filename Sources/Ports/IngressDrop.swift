@@ -97,8 +97,8 @@ struct IngressDrop: ~Copyable, Sendable {
         guard number >= 0 else {
             throw SystemError(
                 call: "load eBPF filter", errno: -number,
-                advice: "run as root, or with CAP_BPF and CAP_NET_ADMIN; "
-                    + "the kernel needs CONFIG_BPF_SYSCALL")
+                advice: Capability.advice("CAP_BPF", "CAP_NET_ADMIN")
+                    + "; the kernel needs CONFIG_BPF_SYSCALL")
         }
         return OwnedDescriptor(owning: number)
     }

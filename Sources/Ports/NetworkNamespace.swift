@@ -13,6 +13,14 @@ public struct NetworkNamespace: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { path }
 
+    /// A process's own file takes more than the daemon keeps.
+    private var openAdvice: String? {
+        guard path.hasPrefix("/proc/"), Glibc.errno == EACCES || Glibc.errno == EPERM else {
+            return nil
+        }
+        return "give the namespace a name (ip netns attach NAME PID), and use that"
+    }
+
     /// What tells namespaces of the same name apart: device and inode of the file.
     public struct Identity: Hashable, Sendable {
         let device: UInt64
@@ -40,13 +48,14 @@ public struct NetworkNamespace: Sendable, Hashable, CustomStringConvertible {
     ) throws(SystemError) -> Result {
         guard let namespace else { return try body() }
         let descriptor = try OwnedDescriptor(
-            open(namespace.path, O_RDONLY | O_CLOEXEC), of: "open \(namespace.path)")
+            open(namespace.path, O_RDONLY | O_CLOEXEC), of: "open \(namespace.path)",
+            advice: namespace.openAdvice)
         var result: Result?
         var failure: SystemError?
         try onThread {
             guard weft_enter_network_namespace(descriptor.number) == 0 else {
                 failure = .last(
-                    "setns \(namespace.path)", advice: "run as root, or with CAP_SYS_ADMIN")
+                    "setns \(namespace.path)", advice: Capability.advice("CAP_SYS_ADMIN"))
                 return
             }
             do throws(SystemError) {

@@ -11,8 +11,11 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     }
 
     /// Takes over what `call` gave, or throws the error that it left in `errno`.
-    init(_ number: Int32, of call: @autoclosure () -> String) throws(SystemError) {
-        guard number >= 0 else { throw .last(call()) }
+    init(
+        _ number: Int32, of call: @autoclosure () -> String,
+        advice: @autoclosure () -> String? = nil
+    ) throws(SystemError) {
+        guard number >= 0 else { throw .last(call(), advice: advice()) }
         self.number = number
     }
 

@@ -29,7 +29,7 @@ public struct SystemError: Error, CustomStringConvertible, Equatable {
 
     private static func commonAdvice(_ errno: Int32) -> String? {
         switch errno {
-        case EPERM, EACCES: "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW"
+        case EPERM, EACCES: Capability.advice("CAP_NET_ADMIN", "CAP_NET_RAW")
         case EMFILE, ENFILE: "out of file descriptors: raise RLIMIT_NOFILE (LimitNOFILE=)"
         default: nil
         }

@@ -306,7 +306,7 @@ public final class Tap: Sendable {
                 + "a VM's, attach \(name) as a port of kind 'interface'"
         case E2BIG: "all of its queues are held open by another process"
         case EINVAL: "an interface of that name is no TAP or has another multi-queue flag"
-        case EPERM: "run with CAP_NET_ADMIN, or be the interface's owner or in its group"
+        case EPERM: Capability.advice("CAP_NET_ADMIN")
         default: nil
         }
     }

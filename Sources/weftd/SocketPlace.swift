@@ -42,7 +42,8 @@ struct SocketPlace: ~Copyable {
     /// Makes the directory, and refuses if somebody answers on `path`. `group` is a name or a
     /// number; nil = `weft` where that group exists, else root.
     init(path: String, mode: UInt32, group: String?) throws(SocketPlaceError) {
-        let owner = try group.map(groupID) ?? lookUpGroup("weft") ?? getegid()
+        if let group, Self.group(named: group) == nil { throw .unknownGroup(group) }
+        let owner = group.flatMap(Self.group(named:)) ?? Self.defaultGroup ?? getegid()
         try checkFree(path)
         let (directory, descriptor) = try makeDirectory(beside: path)
         self.path = path
@@ -52,11 +53,23 @@ struct SocketPlace: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// A group by its name or number; nil if there is none.
+    static func group(named group: String) -> gid_t? { gid_t(group) ?? lookUpGroup(group) }
+
+    /// `weft`, where that exists.
+    static var defaultGroup: gid_t? { lookUpGroup("weft") }
+
     /// Shows the bound socket to clients.
     borrowing func publish() throws(SocketPlaceError) {
         let bound = directory + "/socket"
         guard chmod(bound, mode) == 0 else { throw .failure(of: "chmod", path) }
-        guard chown(bound, geteuid(), group) == 0 else { throw .failure(of: "chown", path) }
+        guard chown(bound, geteuid(), group) == 0 else {
+            guard errno == EPERM else { throw .failure(of: "chown", path) }
+            throw .system(
+                call: "chown", path: path,
+                reason: "the daemon is not in group \(group): SupplementaryGroups= in the unit, or "
+                    + "CAP_CHOWN")
+        }
         guard rename(bound, path) == 0 else { throw .failure(of: "rename to", path) }
         // Empty now. Taken away at once, so that a daemon that is killed leaves no directory.
         rmdir(directory)
@@ -116,11 +129,6 @@ private func checkFree(_ path: String) throws(SocketPlaceError) {
         // A socket that cannot be reached is somebody's all the same.
     }
     throw .inUse(path: path)
-}
-
-private func groupID(_ group: String) throws(SocketPlaceError) -> gid_t {
-    if let id = gid_t(group) ?? lookUpGroup(group) { return id }
-    throw .unknownGroup(group)
 }
 
 private func lookUpGroup(_ name: String) -> gid_t? {

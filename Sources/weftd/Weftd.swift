@@ -9,7 +9,7 @@ import Synchronization
 
 /// The daemon of one host.
 @main
-struct Weftd: AsyncParsableCommand {
+struct Weftd: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weftd",
         abstract: "Carry this host's share of the overlay networks.",
@@ -45,7 +45,7 @@ struct Weftd: AsyncParsableCommand {
     @Argument(help: .hidden)
     var checkedFile: String?
 
-    mutating func run() async throws {
+    func run() throws {
         let path = checkedFile ?? file
         if checksOnly {
             guard orComplain({ try Configuration.load(file: path) }) != nil else {
@@ -70,14 +70,33 @@ struct Weftd: AsyncParsableCommand {
             level.withLock { $0 = configured ?? .info }
         }
         let logger = Logger(label: "weftd")
-        // Before any thread is started, so that none of them is interrupted.
+        // Before any thread is started: they have what this one has, and none is interrupted.
+        let control = start.configuration.control
+        let group = control.group.flatMap(SocketPlace.group(named:)) ?? SocketPlace.defaultGroup
+        let capabilities = Privileges.reduce(group: group)
         let signals = SignalWaiter([SIGTERM, SIGINT, SIGHUP])
         do {
-            try await serve(start, signals, logger)
+            try waitFor { try await serve(start, signals, capabilities, logger) }
         } catch {
             complain("\(error)")
             throw ExitCode(1)
         }
+    }
+
+    /// Swift's threads begin here, not with the process: see `Privileges`.
+    private func waitFor(_ body: @escaping @Sendable () async throws -> Void) throws {
+        let outcome = Mutex<Result<Void, any Error>>(.success(()))
+        let ended = DispatchSemaphore(value: 0)
+        Task {
+            do {
+                try await body()
+            } catch {
+                outcome.withLock { $0 = .failure(error) }
+            }
+            ended.signal()
+        }
+        ended.wait()
+        try outcome.withLock { try $0.get() }
     }
 
     private func orComplain<Value>(_ body: () throws -> Value) -> Value? {
@@ -90,9 +109,9 @@ struct Weftd: AsyncParsableCommand {
     }
 
     private func serve(
-        _ start: StartingState, _ signals: SignalWaiter, _ logger: Logger
+        _ start: StartingState, _ signals: SignalWaiter, _ capabilities: [String],
+        _ logger: Logger
     ) async throws {
-        raiseFileLimit()
         let configuration = start.configuration
         let environment = ProcessInfo.processInfo.environment
         let manager = ServiceManager(environment)
@@ -101,6 +120,7 @@ struct Weftd: AsyncParsableCommand {
             store: manager?.descriptorStore(environment), learnedPath: path + ".learned")
         let datapath = try Datapath(configuration, handover: handover, logger: logger)
         defer { datapath.stop() }
+        logger.info("capabilities: \(capabilities.joined(separator: " "))")
         let state = DesiredState(
             start, follower: datapath, events: datapath.events, logger: logger)
         let server = ControlServer(
@@ -136,14 +156,6 @@ struct Weftd: AsyncParsableCommand {
             try await tasks.next()
             tasks.cancelAll()
         }
-    }
-
-    /// Every port takes a descriptor per worker, and so do transmit sockets.
-    private func raiseFileLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private func complain(_ message: String) {

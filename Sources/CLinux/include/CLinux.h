@@ -3,6 +3,7 @@
 #pragma once
 
 #include "weft_atomic.h"
+#include "weft_capability.h"
 #include "weft_cpu.h"
 #include "weft_eventfd.h"
 #include "weft_lab.h"

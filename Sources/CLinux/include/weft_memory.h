@@ -10,3 +10,12 @@ static inline size_t weft_heap_bytes(void) {
     struct mallinfo2 information = mallinfo2();
     return information.uordblks + information.hblkhd;
 }
+
+#include <sys/resource.h>
+
+/// Lets the process lock as much memory as it likes, if it may. Glibc's module leaves
+/// RLIMIT_MEMLOCK out.
+static inline void weft_unlimit_locked_memory(void) {
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+}
