@@ -13,6 +13,15 @@ public struct FileObjectsMissing: Error, Sendable, Equatable {
     public init(objects: [String]) { self.objects = objects }
 }
 
+/// Why a document cannot be had: it says otherwise in sections that are read at start only.
+public struct SectionsDiffer: Error, Sendable, Equatable {
+    /// `host`, `workers`, ...
+    public var sections: [String]
+
+    /// These differ.
+    public init(sections: [String]) { self.sections = sections }
+}
+
 extension Overlay {
     /// What to set so that the configuration becomes what `document` says.
     ///
@@ -21,7 +30,8 @@ extension Overlay {
     /// not set.
     ///
     /// - Throws: `ConfigurationError` if the document is wrong; `FileObjectsMissing` if it lacks
-    ///   objects that the file has, which only the file can take away.
+    ///   objects that the file has, which only the file can take away; `SectionsDiffer` if it
+    ///   contradicts the file in what is read at start.
     public func covering(
         _ document: ConfigurationFile, over file: ConfigurationFile
     ) throws -> Overlay {
@@ -76,6 +86,8 @@ private func cover(
         ).read()
     }.get()
     if let error = set.error { throw error }
+    let differing = try readQuietly(file).get().sectionsThatNeedRestart(for: wanted)
+    guard differing.isEmpty else { throw SectionsDiffer(sections: differing) }
     let own = fileObjects(file)
     var missing: [String] = []
     for section in present {

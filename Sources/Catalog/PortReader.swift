@@ -109,7 +109,7 @@ struct PortReader {
         }
         port.ips = fields["ips"]?.distinct(of: "addresses") { $0.unicastAddress() } ?? []
         port.trunk = fields["trunk"]?.boolean() ?? false
-        if let ips = fields["ips"], fields["macs"] == nil {
+        if let ips = fields["ips"], !port.ips.isEmpty, fields["macs"]?.isEmptyList ?? true {
             ips.report("`ips` without `macs`: give the MAC addresses that have them")
         }
         if port.trunk, let macs = fields["macs"] {

@@ -53,6 +53,9 @@ struct Value {
     /// Whether it is `word`, in quotes or not.
     func isWord(_ word: String) -> Bool { node.scalar?.string == word }
 
+    /// Whether it is a list of nothing.
+    var isEmptyList: Bool { node.sequence?.isEmpty ?? false }
+
     /// The items of a list.
     func list(of what: String) -> [Value] {
         guard case .sequence(let sequence) = node else {

@@ -64,11 +64,24 @@ public struct ControlClient: Sendable {
     package func send(
         _ method: String, _ path: String, body: [UInt8]? = nil, headers: [String: String] = [:]
     ) throws(ControlError) -> HTTPReply {
-        let connection = try Connection(
-            socket: socket, deadline: Deadline(seconds: timeoutSeconds))
-        try connection.write(head(method, path, body: body, headers: headers) + (body ?? []))
+        // A change of many things takes its time; nobody should have to guess whether it was made.
+        let seconds = method == "GET" ? timeoutSeconds : max(timeoutSeconds, 300)
+        let connection = try Connection(socket: socket, deadline: Deadline(seconds: seconds))
+        let request = head(method, path, body: body, headers: headers) + (body ?? [])
+        // Whoever refuses a body may have hung up before all of it came, and has said why.
+        let failure: ControlError?
+        do throws(ControlError) {
+            try connection.write(request)
+            failure = nil
+        } catch {
+            failure = error
+        }
         var reader = ByteReader { () throws(ControlError) in try connection.read() }
-        return try HTTPReply(from: &reader, hasBody: method != "HEAD")
+        do throws(ControlError) {
+            return try HTTPReply(from: &reader, hasBody: method != "HEAD")
+        } catch {
+            throw failure ?? error
+        }
     }
 
     /// The head of a request (RFC 9112 section 2).

@@ -29,7 +29,7 @@ extension ControlError: CustomStringConvertible {
         case .system(let call, let reason):
             "\(call): \(reason)"
         case .timeout(let seconds):
-            "weftd did not answer within \(seconds) s"
+            "weftd did not answer within \(seconds) s; what was asked may be done all the same"
         case .malformedReply(let what):
             "weftd's reply makes no sense: \(what)"
         case .refused(let status, let message):

@@ -12,8 +12,9 @@ public struct Event: Codable, Sendable, Equatable {
         case endpointLearned
         /// A station was seen at another place than before.
         case endpointMoved
-        /// A station was not seen for the ageing time of its network.
-        case endpointAged
+        /// What was learned of a station is forgotten: it was not seen for the ageing time of its
+        /// network, somebody asked for it, or where it was is gone.
+        case endpointForgotten
         /// A peer answers.
         case peerUp
         /// A peer answers no more.

@@ -71,6 +71,17 @@ public struct ObjectChange: Codable, Sendable, Equatable {
 }
 
 extension ObjectChange {
+    /// In two words: `+port vm7`.
+    public var mark: String {
+        let sign =
+            switch action {
+            case .add: "+"
+            case .change: "~"
+            case .remove: "-"
+            }
+        return "\(sign)\(kind) \(name)"
+    }
+
     /// The same without what the object was and becomes.
     public var brief: ObjectChange {
         var change = self

@@ -11,7 +11,7 @@ extension Keeper {
         tables.whenLearned = { [unowned self] key, from, to in
             guard events.isHeard, let network = name(ofNetwork: key.network) else { return }
             let kind: Event.Kind =
-                from == nil ? .endpointLearned : to == nil ? .endpointAged : .endpointMoved
+                from == nil ? .endpointLearned : to == nil ? .endpointForgotten : .endpointMoved
             events.tell(
                 Event(
                     kind, network: network, mac: key.mac.description, from: from.flatMap(place),

@@ -38,7 +38,7 @@ package final class TableKeeper {
     /// Endpoints that the table takes at most; learning stops there, forwarding does not.
     private let endpointLimit: Int
 
-    /// Told of endpoints that are learned (from nil), move, or age out (to nil).
+    /// Told of endpoints that are learned (from nil), move, or are forgotten (to nil).
     package var whenLearned: (EndpointKey, _ from: Location?, _ to: Location?) -> Void = {
         _, _, _ in
     }
@@ -171,6 +171,11 @@ package final class TableKeeper {
             && learned[network, default: 0] < max(1, endpointLimit / max(1, networkCount))
     }
 
+    private func forgetLearned(_ key: EndpointKey) {
+        if let known = endpoints.view.lookup(key) { whenLearned(key, known.location, nil) }
+        remove(key)
+    }
+
     private func remove(_ key: EndpointKey) {
         if endpoints.remove(key) { learned[key.network, default: 0] -= 1 }
     }
@@ -192,10 +197,7 @@ package final class TableKeeper {
             expired.append(key)
         }
         cursor += piece
-        for key in expired {
-            if let known = endpoints.view.lookup(key) { whenLearned(key, known.location, nil) }
-            remove(key)
-        }
+        for key in expired { forgetLearned(key) }
         aged += UInt64(expired.count)
         domain.collect()
     }
@@ -224,7 +226,7 @@ package final class TableKeeper {
             affected.insert(key)
             if !location.isFixed { gone.append(key) }
         }
-        for key in gone { remove(key) }
+        for key in gone { forgetLearned(key) }
         var addresses: [NeighborKey] = []
         neighbors.forEach { key, mac, isFixed in
             guard !isFixed else { return }
@@ -249,7 +251,7 @@ package final class TableKeeper {
         guard let known = endpoints.view.lookup(key), !known.location.isFixed else {
             return !addresses.isEmpty
         }
-        remove(key)
+        forgetLearned(key)
         return true
     }
 

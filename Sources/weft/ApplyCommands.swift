@@ -65,7 +65,8 @@ struct DiffCommand: ParsableCommand {
             diff(1) does.
 
             Examples:
-              weft diff /etc/weft/weft.yaml       (what `systemctl reload weftd` would change)
+              weft diff site.yaml
+              weft diff /etc/weft/weft.yaml       (what would go if the file were all there is)
             """)
 
     @OptionGroup var document: DocumentArgument

@@ -20,6 +20,15 @@ struct TopCommand: ParsableCommand {
     @Option(help: "Seconds between two looks.") var interval = 1.0
     @Option(help: "End after so many tables.") var count: Int?
 
+    /// Lines that a terminal shows, where standard output is one.
+    private static var terminalHeight: Int? {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else {
+            return nil
+        }
+        return Int(size.ws_row)
+    }
+
     func validate() throws {
         guard interval >= 0.1, interval <= 3600 else {
             throw ValidationError("--interval: expected 0.1...3600 seconds")
@@ -36,7 +45,9 @@ struct TopCommand: ParsableCommand {
             Thread.sleep(forTimeInterval: interval)
             let now = (status: try daemon.client.status(), time: clock.now)
             let seconds = before.time.duration(to: now.time) / .seconds(1)
-            let text = TopScreen.render(from: before.status, to: now.status, seconds: seconds)
+            let text = TopScreen.render(
+                from: before.status, to: now.status, seconds: seconds,
+                height: redraws ? Self.terminalHeight : nil)
             let erase = redraws ? "\u{1b}[H\u{1b}[2J" : shown > 0 ? "\n" : ""
             FileHandle.standardOutput.write(Data((erase + text).utf8))
             before = now

@@ -2,8 +2,10 @@ package import ControlAPI
 
 /// Rates of ports and peers, the busiest first.
 package enum TopScreen {
-    /// What came and went between two looks, `seconds` apart.
-    package static func render(from old: Status, to new: Status, seconds: Double) -> String {
+    /// What came and went between two looks, `seconds` apart; the busiest that fit `height` lines.
+    package static func render(
+        from old: Status, to new: Status, seconds: Double, height: Int? = nil
+    ) -> String {
         let ports = rows(
             old.ports.map { ($0.name, $0.counters) }, new.ports.map { ($0.name, $0.counters) },
             seconds)
@@ -11,7 +13,12 @@ package enum TopScreen {
             old.peers.map { ($0.name, $0.counters) }, new.peers.map { ($0.name, $0.counters) },
             seconds)
         let title = "weftd \(new.version) on \(new.host), rates a second\n\n"
-        let tables = [table("PORT", ports), table("PEER", peers)].filter { !$0.isEmpty }
+        // Titles, the heads of both tables, a line for what is left out, and the cursor's.
+        let room = max(2, (height ?? .max) - 9)
+        let peerRoom = min(peers.count, max(room / 3, room - ports.count))
+        let tables = [
+            table("PORT", ports, atMost: room - peerRoom), table("PEER", peers, atMost: peerRoom),
+        ].filter { !$0.isEmpty }
         return title + (tables.isEmpty ? "no ports and no peers\n" : tables.joined(separator: "\n"))
     }
 
@@ -41,13 +48,14 @@ package enum TopScreen {
         }.sorted { ($1.total, $0.name) < ($0.total, $1.name) }
     }
 
-    private static func table(_ title: String, _ rows: [Row]) -> String {
+    private static func table(_ title: String, _ rows: [Row], atMost limit: Int) -> String {
         var table = TextTable([
             (title, .left), ("RX PPS", .right), ("RX BIT/S", .right), ("TX PPS", .right),
             ("TX BIT/S", .right), ("DROPS/S", .right),
         ])
-        for row in rows { table.add([row.name] + row.rates.map(scaled)) }
-        return table.text
+        for row in rows.prefix(limit) { table.add([row.name] + row.rates.map(scaled)) }
+        let more = rows.count - limit
+        return table.text + (more > 0 ? "and \(more) more\n" : "")
     }
 
     /// Three digits and a decimal unit, as in `12.3M`.

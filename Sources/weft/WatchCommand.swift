@@ -8,7 +8,8 @@ struct WatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Ports that come and go, stations that are seen and move, peers, changes.",
         discussion: """
-            A line for each event, until interrupted. With --json a line of JSON each.
+            A line for each event, until interrupted. With --json a line of JSON each. Ends with 1 \
+            when the daemon does.
 
             Examples:
               weft watch --event endpointMoved
@@ -35,10 +36,16 @@ struct WatchCommand: ParsableCommand {
                 line = []
             }
         }
+        FileHandle.standardError.write(Data("weftd has ended\n".utf8))
+        throw ExitCode(1)
     }
 
     private func show(_ line: [UInt8]) throws {
-        let event = try JSON.decode(Event.self, from: line)
+        // A newer daemon may tell of what this program does not know.
+        guard let event = try? JSON.decode(Event.self, from: line) else {
+            if kinds.isEmpty { FileHandle.standardOutput.write(Data(line + [0x0a])) }
+            return
+        }
         guard kinds.isEmpty || kinds.contains(event.event) else { return }
         let text = daemon.json ? String(decoding: line, as: UTF8.self) : EventLine.render(event)
         // Not `print`: whoever reads through a pipe wants it now.

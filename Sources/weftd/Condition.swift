@@ -15,6 +15,15 @@ struct Condition: Sendable {
         ifNoneMatch = try Self.tags(request, "If-None-Match")
     }
 
+    /// Throws a `Refusal` if there is a condition, where none can be checked.
+    static func refuse(_ request: HTTPRequest) throws {
+        for header in ["If-Match", "If-None-Match"]
+        where request.headers[HTTPHeader(header)] != nil {
+            throw Refusal(
+                .badRequest, "\(header): neighbours have no ETag; nothing was changed")
+        }
+    }
+
     /// Throws a `Refusal` unless it holds of what has `tag` now; nil stands for nothing there.
     func check(_ tag: String?, _ what: String) throws {
         if let ifMatch, !Self.match(ifMatch, tag) {

@@ -14,6 +14,9 @@ package func controlRoutes(
 
 /// Serves the control API on a Unix socket: HTTP with JSON.
 package struct ControlServer: Sendable {
+    /// Seconds that a request may take, its body included: a large change on a slow machine.
+    private static let patience = 300.0
+
     private let socket: String
     private let mode: UInt32
     private let group: String?
@@ -42,8 +45,8 @@ package struct ControlServer: Sendable {
     package func run() async throws {
         let place = try SocketPlace(path: socket, mode: mode, group: group)
         let server = HTTPServer(
-            address: .unix(path: place.bindPath), logger: .disabled,
-            handler: Router(routes: routes))
+            address: .unix(path: place.bindPath), timeout: Self.patience, logger: .disabled,
+            handler: Router(routes: routes, logger: logger))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             tasks.addTask { try await server.waitUntilListening() }

@@ -22,6 +22,8 @@ package actor DesiredState {
     private let logger: Logger
     private(set) var file: ConfigurationFile
     private(set) var overlay: Overlay
+    /// What was set and does not fit the file: kept, and not in force until it fits.
+    private var suspended: Overlay?
     private(set) var configuration: Configuration
     /// What the file has by itself.
     private(set) var fileObjects: [Overlay.Section: [String: JSONTree]]
@@ -36,6 +38,7 @@ package actor DesiredState {
         store = start.store
         file = start.file
         overlay = start.overlay
+        suspended = start.suspended
         configuration = start.configuration
         fileObjects = Overlay.objects(of: start.file)
         revision = Self.revision(of: start.configuration)
@@ -43,32 +46,29 @@ package actor DesiredState {
         self.logger = logger
     }
 
-    /// Has the host be what the file and `new` say: `reading`, where that was read already.
+    /// Has the host be what the file and `new` say.
     ///
     /// - Throws: `ConfigurationError`, `StateFileError`, or what the follower says; nothing has
     ///   changed then.
     @discardableResult
     func change(
-        to new: Overlay, file newFile: ConfigurationFile? = nil,
-        reading read: Configuration? = nil, dryRun: Bool = false
+        to new: Overlay, file newFile: ConfigurationFile? = nil, dryRun: Bool = false
     ) throws -> [ObjectChange] {
         let file = newFile ?? self.file
-        let wanted = try read ?? Configuration.parse(file, with: new, from: store.path)
+        if newFile == nil, !dryRun { try checkNothingIsSuspended() }
+        let wanted = try Configuration.parse(file, with: new, from: store.path)
         let changes = Self.changes(from: configuration, to: wanted)
         try follower.check(wanted)
         guard !dryRun else { return changes }
+        // On disk first: nobody else changes what was just checked, and a device that was taken
+        // away does not come back as it was.
+        if new != overlay { try store.prepare(new).commit() }
         let summary: String
-        if new == overlay {
+        do {
             summary = try follower.apply(wanted)
-        } else {
-            let prepared = try store.prepare(new)
-            summary = try follower.apply(wanted)
-            do {
-                try prepared.commit()
-            } catch {
-                _ = try? follower.apply(configuration)
-                throw error
-            }
+        } catch {
+            if new != overlay { try? store.prepare(overlay).commit() }
+            throw error
         }
         if newFile != nil { fileObjects = Overlay.objects(of: file) }
         self.file = file
@@ -76,7 +76,10 @@ package actor DesiredState {
         configuration = wanted
         revision = Self.revision(of: wanted)
         let source = newFile.map { "\($0.name) read again" } ?? "changed through the API"
-        logger.notice("\(source): \(summary)")
+        let names = changes.prefix(8).map(\.mark).joined(separator: ", ")
+        let more = changes.count > 8 ? " and \(changes.count - 8) more" : ""
+        logger.notice("\(source): \(summary)\(names.isEmpty ? "" : " (\(names)\(more))")")
+        if newFile != nil { sayWhatIsHidden() }
         if !changes.isEmpty {
             events.tell(Event(.configurationChanged, changes: changes.map(\.brief)))
         }
@@ -86,10 +89,34 @@ package actor DesiredState {
     /// Reads the file again, and follows it. What is wrong with it is logged, and changes nothing.
     package func reload() {
         do {
-            try change(to: overlay, file: try ConfigurationFile(reading: file.name))
+            let file = try ConfigurationFile(reading: file.name)
+            if let suspended, (try? change(to: suspended, file: file)) != nil {
+                self.suspended = nil
+                logger.notice("what was set through the API is in force again")
+            } else {
+                try change(to: overlay, file: file)
+            }
         } catch {
             logger.error("\(file.name) not taken over: \(error)")
         }
+    }
+
+    private func checkNothingIsSuspended() throws {
+        guard suspended != nil else { return }
+        throw StateFileError(
+            "what was set before (\(store.path)) does not fit \(file.name), see the log: mend "
+                + "either, then reload")
+    }
+
+    /// An edit of the file may be without effect, because something was set in its place.
+    private func sayWhatIsHidden() {
+        let hidden = Overlay.Section.allCases.flatMap { section in
+            (overlay.objects[section] ?? [:]).keys.filter { fileObjects[section]?[$0] != nil }
+                .sorted().map { "\(section.singular) \($0)" }
+        }
+        guard !hidden.isEmpty else { return }
+        let names = hidden.joined(separator: ", ")
+        logger.notice("set through the API, in place of what \(file.name) says: \(names)")
     }
 
     /// Where an object comes from; nil if there is none.
@@ -141,24 +168,44 @@ package struct StartingState: Sendable {
     let store: StateFile
     let file: ConfigurationFile
     let overlay: Overlay
+    /// What was set and does not fit the file.
+    let suspended: Overlay?
     /// Both together.
     package let configuration: Configuration
 
-    /// Reads both. `statePath` is where the latter is kept, instead of what the file says.
+    /// Reads both. `statePath` is where the latter is kept, instead of what the file says. Where
+    /// only the two together are wrong, the file goes on alone: some traffic is better than none.
     ///
-    /// - Throws: `ConfigurationError` if the file is wrong, by itself or beside what was set;
-    ///   `StateFileError` if the latter cannot be read.
+    /// - Throws: `ConfigurationError` if the file is wrong; `StateFileError` if what was set cannot
+    ///   be read.
     package init(file path: String, statePath: String?, logger: Logger) throws {
         file = try ConfigurationFile(reading: path)
         let place = try statePath ?? Configuration.statePath(of: file)
         store = StateFile(path: place)
-        overlay = try store.load(logger)
-        configuration = try Configuration.parse(file, with: overlay, from: place)
+        let set = try store.load(logger)
+        do {
+            configuration = try Configuration.parse(file, with: set, from: place)
+            (overlay, suspended) = (set, nil)
+        } catch {
+            guard let alone = try? Configuration.parse(file) else { throw error }
+            configuration = alone
+            (overlay, suspended) = (Overlay(), set)
+            logger.error(
+                "what was set through the API does not fit \(path), and is not in force: \(error)")
+        }
         do {
             try checkWritable()
         } catch {
             logger.warning("nothing can be set through the API: \(error)")
         }
+    }
+
+    /// Throws what is wrong with the file, and with it and what was set together.
+    package static func check(file path: String, statePath: String?, logger: Logger) throws {
+        let file = try ConfigurationFile(reading: path)
+        let place = try statePath ?? Configuration.statePath(of: file)
+        let set = try StateFile.peek(place, logger)
+        _ = try Configuration.parse(file, with: set, from: place)
     }
 
     /// Throws why nothing can be set through the API, if so.

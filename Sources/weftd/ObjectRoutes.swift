@@ -20,7 +20,9 @@ func objectRoutes(_ state: DesiredState, _ provider: any StatusProvider) -> [Rou
     return routes(.networks) { byName(provider.status().networks, \.name) }
         + routes(.ports) { byName(provider.status().ports, \.name) }
         + routes(.peers) { byName(provider.status().peers, \.name) } + [
-            Route("/v1/apply", (.POST, { request, _ in try await apply(request, state) }))
+            Route(
+                "/v1/apply", queries: ["dryRun"],
+                (.POST, { request, _ in try await apply(request, state) }))
         ]
 }
 
@@ -55,17 +57,21 @@ private struct ObjectRoutes<Item: Codable & Sendable & Equatable>: Sendable {
     }
 
     func get(_ request: HTTPRequest, _ name: String) async throws -> HTTPResponse {
-        guard let spec = await state.spec(section, name),
-            let origin = await state.origin(section, name)
-        else { throw Refusal(.notFound, "there is no \(section.singular) \(name)") }
-        let reply = ObjectReply(spec: spec, origin: origin, status: items()[name])
-        return try .json(reply).tagged(contentTag(of: spec))
+        guard let object = await state.object(section, name) else {
+            throw Refusal(.notFound, "there is no \(section.singular) \(name)")
+        }
+        return try reply(name, object)
+    }
+
+    private func reply(_ name: String, _ object: DesiredObject) throws -> HTTPResponse {
+        let reply = ObjectReply(spec: object.spec, origin: object.origin, status: items()[name])
+        return try .json(reply).tagged(contentTag(of: object.spec))
     }
 
     func put(_ request: HTTPRequest, _ name: String) async throws -> HTTPResponse {
-        let isNew = try await state.put(
+        let (object, isNew) = try await state.put(
             section, name, try await request.json, try Condition(request))
-        var response = try await get(request, name)
+        var response = try reply(name, object)
         if isNew { response.statusCode = .created }
         return response
     }
@@ -104,7 +110,7 @@ extension HTTPRequest {
 
 extension HTTPResponse {
     /// The response with this entity tag.
-    fileprivate func tagged(_ tag: String) -> HTTPResponse {
+    func tagged(_ tag: String) -> HTTPResponse {
         var response = self
         response.headers[HTTPHeader("ETag")] = "\"\(tag)\""
         return response

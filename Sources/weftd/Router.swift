@@ -1,6 +1,7 @@
 import ControlAPI
 import FlyingFox
 import Foundation
+import Logging
 
 /// Answers a request on one path. `names` are the path's parts that the route left open.
 typealias Answer =
@@ -13,9 +14,12 @@ package struct Route: Sendable {
     /// As it is written: `/v1/ports/{name}`.
     package let path: String
     let methods: [(method: HTTPMethod, answer: Answer)]
+    /// What may stand in the query.
+    let queries: Set<String>
 
-    init(_ path: String, _ methods: (HTTPMethod, Answer)...) {
+    init(_ path: String, queries: Set<String> = [], _ methods: (HTTPMethod, Answer)...) {
         self.path = path
+        self.queries = queries
         self.methods = methods
         parts = path.split(separator: "/").map { $0.hasPrefix("{") ? nil : String($0) }
     }
@@ -40,12 +44,16 @@ package struct Route: Sendable {
 /// Finds the route of each request, and makes replies of refusals.
 struct Router: HTTPHandler {
     let routes: [Route]
+    let logger: Logger
 
     func handleRequest(_ request: HTTPRequest) async throws -> HTTPResponse {
         do {
             return try await reply(to: request)
         } catch let refusal as Refusal {
             return refusal.response
+        } catch {
+            logger.error("\(request.method.rawValue) \(request.path): \(error)")
+            return Refusal(.internalServerError, "\(error)").response
         }
     }
 
@@ -55,6 +63,12 @@ struct Router: HTTPHandler {
             guard let names = route.match(parts) else { continue }
             guard let found = route.methods.first(where: { $0.method == request.method }) else {
                 throw Refusal.methodNotAllowed(request, route)
+            }
+            // A flag that is misspelt must not be as good as none.
+            for item in request.query where !route.queries.contains(item.name) {
+                throw Refusal(
+                    .badRequest,
+                    "\(route.path) knows no `\(item.name)` in its query; nothing was changed")
             }
             return try await found.answer(request, names)
         }
@@ -90,6 +104,8 @@ struct Refusal: Error {
     var response: HTTPResponse {
         var response = HTTPResponse.json(status, (try? JSON.encode(reply)) ?? [])
         for (header, value) in headers { response.headers[header] = value }
+        // What the body still has must not be taken for the next request.
+        response.headers[.connection] = "close"
         return response
     }
 }
@@ -122,6 +138,13 @@ extension HTTPRequest {
                         "a body of more than \(Self.largestBody >> 20) MiB; nothing was changed")
                 }
                 bytes += chunk
+            }
+            // A body that stops coming ends like one that is whole.
+            try Task.checkCancellation()
+            if let count = bodySequence.count, count != bytes.count {
+                throw Refusal(
+                    .badRequest,
+                    "\(bytes.count) of \(count) bytes of the body came; nothing was changed")
             }
             return bytes
         }

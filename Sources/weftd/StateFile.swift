@@ -8,7 +8,7 @@ import Logging
 struct StateFileError: Error, CustomStringConvertible {
     let description: String
 
-    fileprivate init(_ description: String) { self.description = description }
+    init(_ description: String) { self.description = description }
 
     fileprivate static func failure(of call: String, _ path: String) -> StateFileError {
         StateFileError("\(call) \(path): \(String(cString: strerror(errno)))")
@@ -73,39 +73,56 @@ extension StateFile {
     ///
     /// - Throws: `StateFileError` if the file is there and cannot be read, or is of a newer format.
     func load(_ logger: Logger) throws(StateFileError) -> Overlay {
-        for name in [path, path + ".previous"] {
-            guard let bytes = try read(name) else {
-                if name == path { return Overlay() }
-                continue
+        if let overlay = try readable(path, logger) { return overlay }
+        let previous = path + ".previous"
+        guard let overlay = try readable(previous, logger) else {
+            // Neither there nor broken: nothing was ever set.
+            if access(path + ".broken", F_OK) == 0 {
+                logger.error("nothing that was set through the API is known; see \(path).broken")
             }
-            do {
-                let overlay = try decode(bytes, name)
-                if name != path {
-                    logger.error("the state before is used instead", metadata: ["file": "\(name)"])
-                }
-                return overlay
-            } catch let error as StateFileError {
-                throw error
-            } catch {
-                logger.error("\(name) makes no sense (kept as \(name).broken): \(error)")
-                rename(name, name + ".broken")
-            }
+            return Overlay()
         }
-        logger.error("nothing that was set through the API is known; see \(path).broken")
-        return Overlay()
+        logger.error("\(path) is missing or broken: the state before is used instead")
+        // Back in its place for the next start, which must not take it for never set.
+        do {
+            try prepare(overlay).commit()
+        } catch {
+            logger.warning("\(error)")
+        }
+        return overlay
     }
 
-    private func decode(_ bytes: [UInt8], _ name: String) throws -> Overlay {
+    /// What is kept at `path`, without touching anything.
+    static func peek(_ path: String, _ logger: Logger) throws -> Overlay {
+        guard let bytes = try read(path) else { return Overlay() }
+        return try decode(bytes, path)
+    }
+
+    /// What a file says; nil if there is none, or if it makes no sense and was put aside.
+    private func readable(_ name: String, _ logger: Logger) throws(StateFileError) -> Overlay? {
+        guard let bytes = try Self.read(name) else { return nil }
+        do {
+            return try Self.decode(bytes, name)
+        } catch let error as StateFileError {
+            throw error
+        } catch {
+            logger.error("\(name) makes no sense (kept as \(name).broken): \(error)")
+            rename(name, name + ".broken")
+            return nil
+        }
+    }
+
+    private static func decode(_ bytes: [UInt8], _ name: String) throws -> Overlay {
         let found = try JSON.decode(Header.self, from: bytes).format
-        guard found <= Self.format else {
+        guard found <= format else {
             throw StateFileError(
-                "\(name) has format \(found), and this version knows \(Self.format): it was "
+                "\(name) has format \(found), and this version knows \(format): it was "
                     + "written by a newer weftd; upgrade, or move it away")
         }
         return try JSON.decode(Content.self, from: bytes).set
     }
 
-    private func read(_ name: String) throws(StateFileError) -> [UInt8]? {
+    private static func read(_ name: String) throws(StateFileError) -> [UInt8]? {
         let descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             guard errno == ENOENT || errno == ENOTDIR else {
@@ -141,11 +158,18 @@ extension StateFile {
 
         /// Puts it in its place. Should that fail, the file is as it was.
         consuming func commit() throws(StateFileError) {
-            let previous = path + ".previous"
-            unlink(previous)
-            if link(path, previous) != 0, errno != ENOENT { throw .failure(of: "link", previous) }
+            // By way of another name, so that there is a state before at any moment.
+            let (previous, aside) = (path + ".previous", path + ".aside")
+            unlink(aside)
+            if link(path, aside) == 0 {
+                guard rename(aside, previous) == 0 else {
+                    throw .failure(of: "rename to", previous)
+                }
+            } else if errno != ENOENT {
+                throw .failure(of: "link", aside)
+            }
             guard rename(written, path) == 0 else { throw .failure(of: "rename to", path) }
-            try flushDirectory(of: path)
+            flushDirectory(of: path)
         }
 
         deinit { unlink(written) }
@@ -179,11 +203,12 @@ extension StateFile {
     }
 }
 
-/// Makes a rename last.
-private func flushDirectory(of path: String) throws(StateFileError) {
+/// Makes a rename last. Where that fails the rename has happened all the same, and is found again
+/// unless the machine loses power now.
+private func flushDirectory(of path: String) {
     let directory = (path as NSString).deletingLastPathComponent
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .failure(of: "open", directory) }
+    guard descriptor >= 0 else { return }
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw .failure(of: "fsync", directory) }
+    fsync(descriptor)
 }

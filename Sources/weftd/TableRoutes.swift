@@ -22,12 +22,12 @@ func tableRoutes(_ state: DesiredState, _ provider: any TableProvider) -> [Route
         Route(
             endpoints + "/{mac}", (.GET, { try await tables.endpoint($1[0], $1[1]) }),
             (.PUT, { try await tables.putEndpoint($0, $1[0], $1[1]) }),
-            (.DELETE, { try await tables.removeEndpoint($1[0], $1[1]) })),
+            (.DELETE, { try await tables.removeEndpoint($0, $1[0], $1[1]) })),
         Route(neighbours, (.GET, { try await tables.neighbours($1[0]) })),
         Route(
             neighbours + "/{ip}", (.GET, { try await tables.neighbour($1[0], $1[1]) }),
             (.PUT, { try await tables.putNeighbour($0, $1[0], $1[1]) }),
-            (.DELETE, { try await tables.removeNeighbour($1[0], $1[1]) })),
+            (.DELETE, { try await tables.removeNeighbour($0, $1[0], $1[1]) })),
     ]
 }
 
@@ -42,22 +42,26 @@ private struct TableRoutes: Sendable {
     }
 
     func endpoint(_ network: String, _ mac: String) async throws -> HTTPResponse {
-        let (_, mac) = try await state.checked(network, mac: mac)
+        let (found, mac) = try await state.checked(network, mac: mac)
         let entry = provider.endpoints().first { $0.network == network && $0.mac == "\(mac)" }
         guard let entry else { throw notThere("endpoint \(mac)", network) }
-        return try .json(entry)
+        let response = try HTTPResponse.json(entry)
+        return await state.tag(found, mac).map { response.tagged($0) } ?? response
     }
 
     func putEndpoint(
         _ request: HTTPRequest, _ network: String, _ mac: String
     ) async throws -> HTTPResponse {
-        try await state.putEndpoint(network, mac, try await request.json)
+        try await state.putEndpoint(
+            network, mac, try await request.json, try Condition(request))
         return try await endpoint(network, mac)
     }
 
-    func removeEndpoint(_ network: String, _ mac: String) async throws -> HTTPResponse {
+    func removeEndpoint(
+        _ request: HTTPRequest, _ network: String, _ mac: String
+    ) async throws -> HTTPResponse {
         let (_, address) = try await state.checked(network, mac: mac)
-        if try await !state.removeEndpoint(network, mac) {
+        if try await !state.removeEndpoint(network, mac, try Condition(request)) {
             guard provider.forget(network: network, mac: address) else {
                 throw notThere("endpoint \(mac)", network)
             }
@@ -81,11 +85,15 @@ private struct TableRoutes: Sendable {
     func putNeighbour(
         _ request: HTTPRequest, _ network: String, _ ip: String
     ) async throws -> HTTPResponse {
+        try Condition.refuse(request)
         try await state.putNeighbour(network, ip, try await request.json)
         return try await neighbour(network, ip)
     }
 
-    func removeNeighbour(_ network: String, _ ip: String) async throws -> HTTPResponse {
+    func removeNeighbour(
+        _ request: HTTPRequest, _ network: String, _ ip: String
+    ) async throws -> HTTPResponse {
+        try Condition.refuse(request)
         let (_, address) = try await state.checked(network, ip: ip)
         if try await !state.removeNeighbour(network, ip) {
             guard provider.forget(network: network, ip: address) else {

@@ -29,7 +29,9 @@ struct Weftd: ParsableCommand {
     @Option(name: .customLong("config"), help: "The configuration file.")
     var file = "/etc/weft/weft.yaml"
 
-    @Flag(name: .customLong("check"), help: "Only validate the configuration.")
+    @Flag(
+        name: .customLong("check"),
+        help: "Only validate the configuration, beside what is set through the API.")
     var checksOnly = false
 
     @Option(help: "The control API's socket, instead of the configuration's.")
@@ -48,9 +50,12 @@ struct Weftd: ParsableCommand {
     func run() throws {
         let path = checkedFile ?? file
         if checksOnly {
-            guard orComplain({ try Configuration.load(file: path) }) != nil else {
-                throw ExitCode(2)
+            let (state, logger) = (state, Logger(label: "weftd") { _ in SwiftLogNoOpLogHandler() })
+            let isRight: Bool? = orComplain {
+                try StartingState.check(file: path, statePath: state, logger: logger)
+                return true
             }
+            guard isRight == true else { throw ExitCode(2) }
             print("\(path): valid")
             return
         }

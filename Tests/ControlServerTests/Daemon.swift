@@ -15,8 +15,12 @@ struct Daemon {
         ports: [{name: vm1, network: red, kind: tap}]
         """
 
+    /// A port that the configuration has not.
+    static let vm2 = #"{"network": "red", "kind": "tap", "macs": ["02:00:00:00:00:09"]}"#
+
     let client: ControlClient
     let follower: FakeFollower
+    let state: DesiredState
     let directory: String
 
     /// Runs `body`, which may block, against a server whose files are in `directory`.
@@ -38,7 +42,7 @@ struct Daemon {
             routes: controlRoutes(state, FixedProvider(), events), logger: quiet)
         let daemon = Daemon(
             client: ControlClient(socket: socket, timeoutSeconds: 10), follower: follower,
-            directory: directory)
+            state: state, directory: directory)
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await server.run() }
             while (try? daemon.client.probe()) == nil {

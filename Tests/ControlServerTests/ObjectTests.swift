@@ -6,15 +6,13 @@ import Testing
 import Wire
 import weftd
 
-private let vm2 = #"{"network": "red", "kind": "tap", "macs": ["02:00:00:00:00:09"]}"#
-
 @Suite("Changing objects through the API")
 struct ObjectTests {
     @Test("PUT adds, changes and is idempotent; DELETE gives the file's back")
     func lifecycle() async throws {
         try await Daemon.run { daemon in
-            #expect(try daemon.send("PUT", "/v1/ports/vm2", vm2).status == 201)
-            #expect(try daemon.send("PUT", "/v1/ports/vm2", vm2).status == 200)
+            #expect(try daemon.send("PUT", "/v1/ports/vm2", Daemon.vm2).status == 201)
+            #expect(try daemon.send("PUT", "/v1/ports/vm2", Daemon.vm2).status == 200)
             #expect(daemon.ports == ["vm1", "vm2"])
             let port = try daemon.port("vm2")
             #expect(port.origin == .api)
@@ -39,7 +37,7 @@ struct ObjectTests {
             let refused = try daemon.send("DELETE", "/v1/ports/vm1")
             #expect(refused.status == 409)
             #expect(try daemon.error(refused).error.contains("weft.yaml: take it out there"))
-            let full = try daemon.send("PUT", "/v1/ports/refused", vm2)
+            let full = try daemon.send("PUT", "/v1/ports/refused", Daemon.vm2)
             #expect(full.status == 409)
             #expect(try daemon.error(full).error.contains("there is no room"))
             #expect(daemon.ports == [])
@@ -93,7 +91,7 @@ struct ObjectTests {
             let fresh = #"{"network": "red", "kind": "tap", "floodUnknown": false}"#
             #expect(
                 try daemon.send("PUT", "/v1/ports/vm1", fresh, ["If-Match": first]).status == 200)
-            let late = try daemon.send("PUT", "/v1/ports/vm1", vm2, ["If-Match": first])
+            let late = try daemon.send("PUT", "/v1/ports/vm1", Daemon.vm2, ["If-Match": first])
             #expect(late.status == 412)
             #expect(
                 try daemon.send("DELETE", "/v1/ports/vm1", "", ["If-Match": first]).status == 412)
@@ -102,9 +100,11 @@ struct ObjectTests {
                     == 204)
             #expect(try tag() == first)
             #expect(
-                try daemon.send("PUT", "/v1/ports/vm1", vm2, ["If-None-Match": "*"]).status == 412)
+                try daemon.send("PUT", "/v1/ports/vm1", Daemon.vm2, ["If-None-Match": "*"]).status
+                    == 412)
             #expect(
-                try daemon.send("PUT", "/v1/ports/vm2", vm2, ["If-None-Match": "*"]).status == 201)
+                try daemon.send("PUT", "/v1/ports/vm2", Daemon.vm2, ["If-None-Match": "*"]).status
+                    == 201)
         }
     }
 
@@ -112,10 +112,118 @@ struct ObjectTests {
     func badCondition(text: String) async throws {
         try await Daemon.run { daemon in
             for header in ["If-Match", "If-None-Match"] {
-                let reply = try daemon.send("PUT", "/v1/ports/vm1", vm2, [header: text])
+                let reply = try daemon.send("PUT", "/v1/ports/vm1", Daemon.vm2, [header: text])
                 #expect(reply.status == 400)
             }
             #expect(daemon.ports == [])
+        }
+    }
+
+    @Test("what the file has just so is not kept a second time")
+    func sameAsFile() async throws {
+        try await Daemon.run { daemon in
+            let body = #"{"network": "red", "kind": "tap"}"#
+            let same = try daemon.send("PUT", "/v1/ports/vm1", body)
+            #expect(same.status == 200)
+            #expect(try daemon.port("vm1").origin == .file)
+            #expect(try daemon.send("PUT", "/v1/ports/vm1", Daemon.vm2).status == 200)
+            #expect(try daemon.send("PUT", "/v1/ports/vm1", body).status == 200)
+            #expect(try daemon.port("vm1").origin == .file)
+        }
+    }
+
+    @Test("what is stored can be read again, lists of nothing too")
+    func emptyLists() async throws {
+        try await withDirectory { directory in
+            try await Daemon.run(in: directory) { daemon in
+                let body = #"{"network": "red", "kind": "tap", "macs": [], "ips": ["10.0.0.7"]}"#
+                let refused = try daemon.send("PUT", "/v1/ports/vm7", body)
+                #expect(refused.status == 422)
+                #expect(try daemon.error(refused).problems?.map(\.field) == ["ips"])
+                let empty = #"{"network": "red", "kind": "tap", "macs": [], "ips": []}"#
+                #expect(try daemon.send("PUT", "/v1/ports/vm7", empty).status == 201)
+                #expect(
+                    try daemon.send(
+                        "PUT", "/v1/peers/c", #"{"address": "10.1.0.3", "networks": []}"#
+                    ).status == 201)
+                #expect(
+                    try daemon.send(
+                        "PUT", "/v1/networks/n", #"{"vni": 7, "gateway": [], "endpoints": []}"#
+                    )
+                    .status == 201)
+            }
+            try await Daemon.run(in: directory) { daemon in
+                let port = try daemon.port("vm7")
+                #expect(port.origin == .api)
+            }
+        }
+    }
+
+    @Test("a network that is set and taken away again keeps the endpoints that were set one by one")
+    func singleEndpoints() async throws {
+        try await Daemon.run { daemon in
+            let path = "/v1/networks/red"
+            let mac = "02:00:00:00:00:05"
+            _ = try daemon.send("PUT", "\(path)/endpoints/\(mac)", #"{"peer": "b"}"#)
+            let body = try JSON.decode(JSONTree.self, from: daemon.send("GET", path).body)
+            guard case .object(var spec)? = body["spec"] else {
+                Issue.record("no spec")
+                return
+            }
+            spec["ageing"] = .integer(60)
+            let text = String(decoding: try JSON.encode(JSONTree.object(spec)), as: UTF8.self)
+            #expect(try daemon.send("PUT", path, text).status == 200)
+            #expect(try daemon.send("DELETE", path).status == 204)
+            let macs = daemon.follower.applied.withLock { applied in
+                applied.last?.networks[0].endpoints.map { "\($0.mac)" }
+            }
+            #expect(macs == ["02:00:00:00:00:01", mac])
+        }
+    }
+
+    @Test("an address that is given to another endpoint is taken from the one that had it")
+    func movedAddress() async throws {
+        try await Daemon.run { daemon in
+            let path = "/v1/networks/red"
+            _ = try daemon.send("PUT", "\(path)/endpoints/02:00:00:00:00:05", #"{"peer": "b"}"#)
+            _ = try daemon.send(
+                "PUT", "\(path)/neighbours/10.0.0.1", #"{"mac": "02:00:00:00:00:05"}"#)
+            let ips = daemon.follower.applied.withLock { applied in
+                applied.last?.networks[0].endpoints.map { $0.ips.map(\.description) }
+            }
+            #expect(ips == [[], ["10.0.0.1"]])
+            #expect(
+                try daemon.send("DELETE", "\(path)/neighbours/10.0.0.1", "", ["If-Match": "*"])
+                    .status == 400)
+        }
+    }
+
+    @Test("conditions hold for endpoints too")
+    func endpointConditions() async throws {
+        try await Daemon.run { daemon in
+            let path = "/v1/networks/red/endpoints/02:00:00:00:00:05"
+            let body = #"{"peer": "b"}"#
+            _ = try daemon.send("PUT", path, body, ["If-None-Match": "*"])
+            #expect(try daemon.send("PUT", path, body, ["If-None-Match": "*"]).status == 412)
+            #expect(try daemon.send("DELETE", path, "", ["If-Match": "\"0\""]).status == 412)
+        }
+    }
+
+    @Test("what others need is not taken away, and a misspelt flag is not ignored")
+    func needed() async throws {
+        try await Daemon.run { daemon in
+            #expect(try daemon.send("PUT", "/v1/networks/blue", #"{"vni": 7}"#).status == 201)
+            let body = #"{"network": "blue", "kind": "tap"}"#
+            #expect(try daemon.send("PUT", "/v1/ports/vm7", body).status == 201)
+            let refused = try daemon.send("DELETE", "/v1/networks/blue")
+            #expect(refused.status == 409)
+            #expect(try daemon.error(refused).problems?.map(\.field) == ["ports/vm7.network"])
+
+            let misspelt = try daemon.send("POST", "/v1/apply?dryrun", "ports: []")
+            #expect(misspelt.status == 400)
+            let other = try daemon.send("POST", "/v1/apply", "host: z\nworkers: 3")
+            #expect(other.status == 409)
+            #expect(try daemon.error(other).error.hasPrefix("host, workers: "))
         }
     }
 
@@ -204,99 +312,6 @@ struct ObjectTests {
             #expect(try daemon.error(wrong).problems?.map(\.field) == ["peer"])
             #expect(try daemon.send("PUT", "\(path)/endpoints/zz", "{}").status == 422)
             #expect(try daemon.send("GET", "/v1/networks/blue/endpoints").status == 404)
-        }
-    }
-}
-
-@Suite("What is set through the API is kept")
-struct StateFileTests {
-    private func ports(in directory: String) async throws -> [String] {
-        try await Daemon.run(in: directory) { daemon in
-            let body = try daemon.send("GET", "/v1/ports").body
-            let list = try JSON.decode(ObjectList<PortStatus>.self, from: body)
-            return list.items.compactMap { $0.spec["name"]?.text }
-        }
-    }
-
-    @Test("across restarts")
-    func restart() async throws {
-        try await withDirectory { directory in
-            try await Daemon.run(in: directory) { daemon in
-                for name in ["vm2", "vm3"] {
-                    _ = try daemon.send(
-                        "PUT", "/v1/ports/\(name)", #"{"network": "red", "kind": "tap"}"#)
-                }
-            }
-            #expect(try await ports(in: directory) == ["vm1", "vm2", "vm3"])
-        }
-    }
-
-    @Test("a file cut at any byte gives the state before, and is put aside")
-    func truncation() async throws {
-        try await withDirectory { directory in
-            let path = directory + "/lib/state.json"
-            try await Daemon.run(in: directory) { daemon in
-                for name in ["vm2", "vm3"] {
-                    _ = try daemon.send(
-                        "PUT", "/v1/ports/\(name)", #"{"network": "red", "kind": "tap"}"#)
-                }
-            }
-            let whole = try Data(contentsOf: URL(filePath: path))
-            let before = try Data(contentsOf: URL(filePath: path + ".previous"))
-            let file = directory + "/weft.yaml"
-            for count in 0...whole.count {
-                try whole.prefix(count).write(to: URL(filePath: path))
-                try before.write(to: URL(filePath: path + ".previous"))
-                let start = try StartingState(file: file, statePath: path, logger: quiet)
-                let names = start.configuration.ports.map(\.name)
-                // Without its last line feed it is whole.
-                let expected = count < whole.count - 1 ? ["vm1", "vm2"] : ["vm1", "vm2", "vm3"]
-                #expect(names == expected, "cut at \(count)")
-                if count < whole.count - 1 {
-                    #expect(FileManager.default.fileExists(atPath: path + ".broken"))
-                }
-            }
-        }
-    }
-
-    @Test("a newer format is refused, and left as it is")
-    func newer() async throws {
-        try await withDirectory { directory in
-            let path = directory + "/state.json"
-            let file = directory + "/weft.yaml"
-            try Data(Daemon.configuration.utf8).write(to: URL(filePath: file))
-            try Data(#"{"format": 2, "other": []}"#.utf8).write(to: URL(filePath: path))
-            #expect {
-                _ = try StartingState(file: file, statePath: path, logger: quiet)
-            } throws: { "\($0)".contains("format 2") }
-            #expect(FileManager.default.fileExists(atPath: path))
-        }
-    }
-
-    @Test("where it cannot be written nothing changes")
-    func unwritable() async throws {
-        try await withDirectory { directory in
-            // A file where the directory should be.
-            try Data().write(to: URL(filePath: directory + "/lib"))
-            try await Daemon.run(in: directory) { daemon in
-                let reply = try daemon.send("PUT", "/v1/ports/vm2", vm2)
-                #expect(reply.status == 503)
-                #expect(daemon.ports == [])
-                #expect(try daemon.send("GET", "/v1/ports/vm1").status == 200)
-            }
-        }
-    }
-
-    @Test("two daemons do not share it")
-    func shared() async throws {
-        try await withDirectory { directory in
-            try await Daemon.run(in: directory) { daemon in
-                let start = try StartingState(
-                    file: directory + "/weft.yaml", statePath: directory + "/lib/state.json",
-                    logger: quiet)
-                #expect(throws: (any Error).self) { try start.checkWritable() }
-                #expect(try daemon.send("PUT", "/v1/ports/vm2", vm2).status == 201)
-            }
         }
     }
 }

@@ -17,9 +17,9 @@ struct ObjectClient<Status: Codable & Sendable & Equatable> {
         return (value, reply.headers["etag"])
     }
 
-    /// Adds an object, which must not be there yet.
-    func add(_ name: String, _ fields: [String: JSONTree]) throws {
-        try put(name, fields, ["If-None-Match": "*"])
+    /// Adds an object, which must not be there yet; with `mayExist` it becomes what is said.
+    func add(_ name: String, _ fields: [String: JSONTree], mayExist: Bool) throws {
+        try put(name, fields, mayExist ? [:] : ["If-None-Match": "*"])
     }
 
     /// Changes fields of an object that is there; nil takes a field away. Tries again where

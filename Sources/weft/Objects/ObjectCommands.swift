@@ -68,9 +68,12 @@ struct AddObject<Kind: ObjectKind>: ParsableCommand {
     }
     @Argument(help: "Its name.") var name: String
     @OptionGroup var fields: Kind.Fields
+    @Flag(help: "Make one that is there already what is said here.") var mayExist = false
     @OptionGroup var daemon: SocketOptions
 
-    func run() throws { try Kind.objects(daemon.client).add(name, fields.gathered.fields) }
+    func run() throws {
+        try Kind.objects(daemon.client).add(name, fields.gathered.fields, mayExist: mayExist)
+    }
 }
 
 /// `weft port set NAME` and its like.
