@@ -12,7 +12,7 @@ extension Datapath: StatusProvider {
         let keeper = keeper
         let (networks, ports, peers) = keeper.perform { keeper.statusOfTables() }
         return Status(
-            version: Datapath.version, host: configuration.host,
+            version: Release.version, host: configuration.host,
             uptimeSeconds: Int(startedAt.duration(to: .now).components.seconds),
             workers: workers.map(status(of:)), networks: networks, ports: ports, peers: peers,
             counters: counterStatus())
@@ -27,9 +27,6 @@ extension Datapath: StatusProvider {
         let keeper = keeper
         return keeper.perform { keeper.neighbourEntries() }
     }
-
-    /// The daemon's version.
-    public static let version = "0.1.0"
 
     private func status(of worker: WorkerThread) -> WorkerStatus {
         var states: [String: FeatureStatus] = [:]

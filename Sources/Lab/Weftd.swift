@@ -54,14 +54,19 @@ public final class Weftd {
 }
 
 extension Lab {
-    /// Where `weftd` and its companions are: `WEFT_BIN`, or else beside the running program.
+    /// Where `weftd` and its companions are: `WEFT_BIN`, or else beside the running program, or in
+    /// the `sbin` beside that one's `bin`, where a package has it.
     public static var programDirectory: String {
         if let directory = getenv("WEFT_BIN") { return String(cString: directory) }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { return "." }
         let path = String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
-        return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let installed = "\(directory)/../sbin"
+        let isInstalled =
+            access("\(directory)/weftd", X_OK) != 0 && access("\(installed)/weftd", X_OK) == 0
+        return isInstalled ? installed : directory
     }
 
     /// Whether a program of this name is in `programDirectory`, for tests that need one.

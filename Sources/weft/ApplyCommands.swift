@@ -1,6 +1,6 @@
 import ArgumentParser
 package import ControlAPI
-import Foundation
+import Glibc
 
 /// Where a desired state is read from.
 struct DocumentArgument: ParsableArguments {
@@ -8,12 +8,21 @@ struct DocumentArgument: ParsableArguments {
     var file: String
 
     func read() throws -> [UInt8] {
-        if file == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
-        do {
-            return Array(try Data(contentsOf: URL(filePath: file)))
-        } catch {
-            throw ValidationError("\(file) cannot be read: \(error.localizedDescription)")
+        let descriptor = file == "-" ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unreadable() }
+        defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            guard count >= 0 else { throw unreadable() }
+            if count == 0 { return bytes }
+            bytes += chunk[..<count]
         }
+    }
+
+    private func unreadable() -> ValidationError {
+        ValidationError("\(file) cannot be read: \(String(cString: strerror(errno)))")
     }
 }
 
@@ -78,7 +87,8 @@ struct DiffCommand: ParsableCommand {
         do {
             (reply, body) = try daemon.client.apply(document.read(), dryRun: true)
         } catch {
-            FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
+            let complaint = "Error: \(error)\n"
+            write(STDERR_FILENO, complaint, complaint.utf8.count)
             throw ExitCode(2)
         }
         if daemon.json {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import ControlAPI
-import Foundation
+import Glibc
 
 /// `weft top`: who sends how much, now.
 struct TopCommand: ParsableCommand {
@@ -42,14 +42,15 @@ struct TopCommand: ParsableCommand {
         var before = (status: try daemon.client.status(), time: clock.now)
         var shown = 0
         while count.map({ shown < $0 }) ?? true {
-            Thread.sleep(forTimeInterval: interval)
+            usleep(useconds_t(interval * 1_000_000))
             let now = (status: try daemon.client.status(), time: clock.now)
             let seconds = before.time.duration(to: now.time) / .seconds(1)
             let text = TopScreen.render(
                 from: before.status, to: now.status, seconds: seconds,
                 height: redraws ? Self.terminalHeight : nil)
             let erase = redraws ? "\u{1b}[H\u{1b}[2J" : shown > 0 ? "\n" : ""
-            FileHandle.standardOutput.write(Data((erase + text).utf8))
+            print(erase + text, terminator: "")
+            fflush(nil)
             before = now
             shown += 1
         }

@@ -1,6 +1,6 @@
 public import ArgumentParser
 public import ControlAPI
-import Foundation
+import Glibc
 
 /// `weft watch`: what happens, as it happens.
 struct WatchCommand: ParsableCommand {
@@ -48,8 +48,9 @@ struct WatchCommand: ParsableCommand {
         }
         guard kinds.isEmpty || kinds.contains(event.event) else { return }
         let text = daemon.json ? String(decoding: line, as: UTF8.self) : EventLine.render(event)
-        // Not `print`: whoever reads through a pipe wants it now.
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+        print(text)
+        // Whoever reads through a pipe wants it now.
+        fflush(nil)
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlAPI
 
 /// The command line: what a person asks of a daemon, and the lab to try it all in.
 @main
@@ -10,6 +11,7 @@ struct Weft: ParsableCommand {
             Ends with 0 if all went well, 1 if the daemon refused or did not answer, 64 if the \
             command line is wrong; other exit codes are in a command's own help.
             """,
+        version: Release.version,
         groupedSubcommands: [
             CommandGroup(
                 name: "Look",
@@ -24,5 +26,6 @@ struct Weft: ParsableCommand {
                     NeighborCommand.self, ApplyCommand.self, DiffCommand.self,
                 ]),
             CommandGroup(name: "Try", subcommands: [LabCommand.self, DemoCommand.self]),
+            CommandGroup(name: "Set up", subcommands: [CompletionCommand.self]),
         ])
 }

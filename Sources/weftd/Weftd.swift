@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import ControlAPI
 import Datapath
 import Dispatch
 import Foundation
@@ -15,7 +16,7 @@ struct Weftd: ParsableCommand {
         abstract: "Carry this host's share of the overlay networks.",
         discussion: """
             Terminates unicast VXLAN, switches between the host's ports and its peers, and answers \
-            on a Unix socket. docs/configuration.md describes the file.
+            on a Unix socket. weft.yaml(5), made from docs/configuration.md, describes the file.
 
             SIGHUP has it read the file again: networks, ports and peers change while traffic \
             goes on. A file that is wrong, or that changes anything else, changes nothing. What is \
@@ -24,7 +25,7 @@ struct Weftd: ParsableCommand {
             Ends with 0 after SIGTERM or SIGINT, 2 if the configuration is wrong, 1 if the host \
             does not offer what is needed.
             """,
-        version: Datapath.version)
+        version: Release.version)
 
     @Option(name: .customLong("config"), help: "The configuration file.")
     var file = "/etc/weft/weft.yaml"
