@@ -1,6 +1,6 @@
 # `make` or `make help` lists what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench bench-quick bench-report counters format lint clean
+.PHONY: help demo deb test bench bench-quick bench-report counters format lint clean
 SHELL := /bin/bash
 
 # Where `swift build -c release` puts its programs.
@@ -21,11 +21,17 @@ demo: ## build weftd and weft, then show an overlay of three hosts and twelve VM
 	swift build -c release --product weft
 	@$(RELEASE)/weft demo
 
+deb: ## build the Debian package of weftd and weft: .build-deb/weft_VERSION_ARCHITECTURE.deb
+	@scripts/install.sh package
+	@packaging/deb
+
 test: ## build all, run every test; those that need root or the kernel skip where they cannot run
 	@scripts/install.sh test
 	swift build -c release --product weftd
 	swift build -c release --product weft
 	swift build -c release --product weft-bench
+	@# Without what makes the package, which only root can install, its tests skip.
+	@if dpkg-checkbuilddeps packaging/debian/control; then packaging/deb; fi
 	WEFT_BIN=$(CURDIR)/$(RELEASE) swift test --skip ScenarioTests
 	@# Alone: they want the CPUs, and block the threads that other tests' servers run on.
 	WEFT_BIN=$(CURDIR)/$(RELEASE) swift test --skip-build --filter ScenarioTests
@@ -59,4 +65,4 @@ lint: ## say where the Swift sources leave the project's style
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
 clean: ## remove what was built
-	rm -rf .build
+	rm -rf .build .build-deb

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# install.sh [run|bench|test]: what Debian 12 must have to build and run Weft (run), also to measure
-# it and draw the results (bench), or to test it (test). The set may come from WEFT_INSTALL_SET instead. Does nothing, and does not touch the
+# install.sh [run|bench|package|test]: what Debian 12 must have to build and run Weft (run), also to
+# measure it and draw the results (bench), to make its package (package), or to test it (test). The
+# set may come from WEFT_INSTALL_SET instead. Does nothing, and does not touch the
 # network, where everything is there already.
 #
 # The test set also fetches a Debian kernel for guests under QEMU. It is unpacked under
@@ -24,6 +25,13 @@ readonly TEST_PACKAGES=(
     tcpdump tshark python3-scapy sockperf systemd
     socat python3-venv
 )
+# What the Debian package is made and checked with.
+readonly PACKAGE_PACKAGES=(
+    dpkg-dev debhelper libcurl4-openssl-dev man-db python3-minimal lintian debootstrap
+)
+# What it depends on, in the Debian that the test installs it in. If it comes to depend on more the
+# test says what is missing, and it goes here.
+readonly PACKAGE_DEPENDS=adduser,libbpf1,libcurl4,libgcc-s1,libstdc++6,liburing2
 # The fuzzer of the control API, from PyPI, in an environment of its own.
 readonly SCHEMATHESIS=schemathesis==4.32.5
 # Modules of a guest that has one virtio network card, in the order in which they load, and of one
@@ -141,11 +149,37 @@ install_schemathesis() {
     printf '%s\n' "$SCHEMATHESIS" >"$place/.complete"
 }
 
-[[ $SET == run || $SET == bench || $SET == test ]] ||
-    die "unknown set '$SET': expected run, bench or test"
+# pack_debian: a Debian 12 with PACKAGE_DEPENDS, packed in $CACHE/debian.tar.gz.
+pack_debian() {
+    local packed=$CACHE/debian.tar.gz
+    [[ -s $packed && $(cat "$CACHE/debian.complete" 2>/dev/null) == "$PACKAGE_DEPENDS" ]] &&
+        return 0
+    say "fetching a Debian to install the package in (packed in $CACHE)"
+    local root
+    mkdir -p "$CACHE"
+    root=$(mktemp -d "$CACHE/debian.XXXXXX")
+    # Where devices can not be made this can not be done. The test then says that it is skipped.
+    if debootstrap --variant=minbase --include="$PACKAGE_DEPENDS" bookworm "$root" \
+        >"$CACHE/debian.log" 2>&1; then
+        rm -f "$root"/var/cache/apt/archives/*.deb
+        tar -C "$root" --exclude='./dev/*' -czf "$packed.new" .
+        mv "$packed.new" "$packed"
+        printf '%s\n' "$PACKAGE_DEPENDS" >"$CACHE/debian.complete"
+    else
+        say "debootstrap failed: $(tail -n 1 "$CACHE/debian.log"); going on without"
+    fi
+    rm -rf --one-file-system "$root"
+}
+
+[[ $SET == run || $SET == bench || $SET == package || $SET == test ]] ||
+    die "unknown set '$SET': expected run, bench, package or test"
 require_swift
 install_packages "${RUN_PACKAGES[@]}"
 [[ $SET != run ]] || exit 0
+if [[ $SET == package ]]; then
+    install_packages "${PACKAGE_PACKAGES[@]}"
+    exit 0
+fi
 if [[ $EUID -ne 0 ]]; then
     # Without root the tests that would use these skip, and nothing can be measured in any case.
     say "not root: going on without the packages and the guest kernel that only root uses"
@@ -155,6 +189,7 @@ if [[ $SET == bench ]]; then
     install_packages "${BENCH_PACKAGES[@]}"
     exit 0
 fi
-install_packages "${TEST_PACKAGES[@]}"
+install_packages "${TEST_PACKAGES[@]}" "${PACKAGE_PACKAGES[@]}"
 fetch_guest_kernel
 install_schemathesis
+pack_debian
