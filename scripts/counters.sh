@@ -145,7 +145,7 @@ END
     cases "$forwarding/Counters.swift" FlowCounter | rows
     cat <<'END'
 
-In the status these are `rxFrames`, `rxBytes`, `txFrames`, `txBytes` and `drops`; of a port with limits also `drops` of each direction of `limits`.
+In the status these are `rxFrames`, `rxBytes`, `txFrames`, `txBytes` and `drops`, with `dropsByReason`; of a port with limits also `drops` of each direction of `limits`.
 
 ## Drops
 

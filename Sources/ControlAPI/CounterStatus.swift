@@ -12,17 +12,20 @@ public struct TrafficCounters: Codable, Sendable, Equatable {
     public var txBytes: UInt64
     /// Frames from or for it that were dropped.
     public var drops: UInt64
+    /// Those, by reason; without reasons that never were.
+    public var dropsByReason: [String: UInt64]
 
     /// Counters, zero unless given.
     public init(
         rxFrames: UInt64 = 0, rxBytes: UInt64 = 0, txFrames: UInt64 = 0, txBytes: UInt64 = 0,
-        drops: UInt64 = 0
+        drops: UInt64 = 0, dropsByReason: [String: UInt64] = [:]
     ) {
         self.rxFrames = rxFrames
         self.rxBytes = rxBytes
         self.txFrames = txFrames
         self.txBytes = txBytes
         self.drops = drops
+        self.dropsByReason = dropsByReason
     }
 }
 

@@ -7,11 +7,14 @@ public enum Prometheus {
     public static func render(_ status: Status) -> String {
         var page = MetricsPage()
         addDaemon(status, to: &page)
+        addLoads(status.workers, to: &page)
+        addUnderlay(status.underlay, to: &page)
         addNetworks(status.networks, to: &page)
         addPorts(status.ports, to: &page)
         addLimits(status.ports, to: &page)
         addPeers(status.peers, to: &page)
         addCounters(status.counters, to: &page)
+        addProcess(status.process, to: &page)
         return page.text
     }
 
@@ -50,6 +53,12 @@ public enum Prometheus {
                 page.sample([("network", network.name)], UInt64(max(0, value(network))))
             }
         }
+        page.metric(
+            "weft_network_drops_by_reason_total", .counter,
+            "Frames and copies of a network that were dropped, by reason.")
+        for network in networks {
+            page.samples([("network", network.name)], byReason: network.dropsByReason)
+        }
     }
 
     /// What ports and peers count, by the end of the metric's name.
@@ -75,6 +84,8 @@ public enum Prometheus {
             page.metric("weft_port_" + name, .counter, help + " port.")
             for port in ports { page.sample(labels(port), count(port.counters)) }
         }
+        page.metric("weft_port_drops_by_reason_total", .counter, "Those of a port, by reason.")
+        for port in ports { page.samples(labels(port), byReason: port.counters.dropsByReason) }
     }
 
     private static func addPeers(_ peers: [PeerStatus], to page: inout MetricsPage) {
@@ -84,6 +95,10 @@ public enum Prometheus {
         for (name, help, count) in traffic {
             page.metric("weft_peer_" + name, .counter, help + " peer.")
             for peer in peers { page.sample([("peer", peer.name)], count(peer.counters)) }
+        }
+        page.metric("weft_peer_drops_by_reason_total", .counter, "Those of a peer, by reason.")
+        for peer in peers {
+            page.samples([("peer", peer.name)], byReason: peer.counters.dropsByReason)
         }
     }
 
@@ -105,7 +120,7 @@ public enum Prometheus {
 /// Writes metrics one by one: help and type, then the samples.
 struct MetricsPage {
     enum Kind: String {
-        case gauge, counter
+        case gauge, counter, histogram
     }
 
     private(set) var text = ""
@@ -118,7 +133,32 @@ struct MetricsPage {
     }
 
     mutating func sample(_ labels: [(String, String)], _ value: UInt64) {
-        text += name
+        sample(labels, "\(value)")
+    }
+
+    /// A sample for each reason that something was dropped for; none for those that never were,
+    /// of which a host with many ports would have very many.
+    mutating func samples(_ labels: [(String, String)], byReason drops: [String: UInt64]) {
+        for (reason, count) in drops.sorted(by: { $0.key < $1.key }) where count > 0 {
+            sample(labels + [("reason", reason)], count)
+        }
+    }
+
+    /// A histogram's samples. `counts` has one more than `bounds`, for what is above them all.
+    mutating func histogram(
+        _ labels: [(String, String)], bounds: [Double], counts: [UInt64], sum: Double
+    ) {
+        var total: UInt64 = 0
+        for (count, bound) in zip(counts, bounds.map { "\($0)" } + ["+Inf"]) {
+            total &+= count
+            sample(labels + [("le", bound)], "\(total)", suffix: "_bucket")
+        }
+        sample(labels, "\(sum)", suffix: "_sum")
+        sample(labels, "\(total)", suffix: "_count")
+    }
+
+    mutating func sample(_ labels: [(String, String)], _ value: String, suffix: String = "") {
+        text += name + suffix
         if !labels.isEmpty {
             let list = labels.map { label, value in
                 "\(label)=\"\(value.escaped([("\\", "\\\\"), ("\n", "\\n"), ("\"", "\\\"")]))\""

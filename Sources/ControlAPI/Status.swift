@@ -16,12 +16,16 @@ public struct Status: Codable, Sendable, Equatable {
     public var peers: [PeerStatus]
     /// What all workers have counted together.
     public var counters: CounterStatus
+    /// The interface to the provider's network, as far as it is known.
+    public var underlay: UnderlayStatus?
+    /// The daemon as a process.
+    public var process: ProcessStatus?
 
     /// A status of these parts.
     public init(
         version: String, host: String, uptimeSeconds: Int, workers: [WorkerStatus],
         networks: [NetworkStatus], ports: [PortStatus], peers: [PeerStatus],
-        counters: CounterStatus
+        counters: CounterStatus, underlay: UnderlayStatus? = nil, process: ProcessStatus? = nil
     ) {
         self.version = version
         self.host = host
@@ -31,6 +35,8 @@ public struct Status: Codable, Sendable, Equatable {
         self.ports = ports
         self.peers = peers
         self.counters = counters
+        self.underlay = underlay
+        self.process = process
     }
 }
 
@@ -47,17 +53,20 @@ public struct WorkerStatus: Codable, Sendable, Equatable {
     /// Datagrams of the underlay, or trains of them, that were lost because the worker's socket was
     /// full: it did not get to read them.
     public var missedMessages: UInt64
+    /// How full its queues and buffers are, and how long its turns took.
+    public var load: WorkerLoad
 
     /// A worker with these features.
     public init(
         index: Int, cpu: Int?, busyPoll: String, features: [String: FeatureStatus],
-        missedMessages: UInt64 = 0
+        missedMessages: UInt64 = 0, load: WorkerLoad = WorkerLoad()
     ) {
         self.index = index
         self.cpu = cpu
         self.busyPoll = busyPoll
         self.features = features
         self.missedMessages = missedMessages
+        self.load = load
     }
 }
 
@@ -89,15 +98,21 @@ public struct NetworkStatus: Codable, Sendable, Equatable {
     public var peers: Int
     /// How many endpoints of it are known, here and behind peers.
     public var endpoints: Int
+    /// Frames and copies of it that were dropped, by reason; without reasons that never were.
+    public var dropsByReason: [String: UInt64]
 
     /// A network of these numbers.
-    public init(name: String, vni: UInt32, mtu: Int, ports: Int, peers: Int, endpoints: Int) {
+    public init(
+        name: String, vni: UInt32, mtu: Int, ports: Int, peers: Int, endpoints: Int,
+        dropsByReason: [String: UInt64] = [:]
+    ) {
         self.name = name
         self.vni = vni
         self.mtu = mtu
         self.ports = ports
         self.peers = peers
         self.endpoints = endpoints
+        self.dropsByReason = dropsByReason
     }
 }
 

@@ -32,6 +32,7 @@ final class Keeper: @unchecked Sendable {
     var complaints: [String?]
     /// What was counted for a row before it became that of another port or peer.
     var baselines = Baselines()
+    var allowances = Allowances()
     var monitors: [NetworkNamespace?: LinkMonitor] = [:]
     /// Which namespaces the names stood for when they were first looked at.
     var namespaceIdentities: [NetworkNamespace: NetworkNamespace.Identity] = [:]
@@ -67,7 +68,9 @@ final class Keeper: @unchecked Sendable {
         self.event = event
         let tables = tables
         workerTables = (0..<count).map { _ in
-            let counters = Counters(portCapacity: capacity.ports, peerCapacity: capacity.peers)
+            let counters = Counters(
+                portCapacity: capacity.ports, peerCapacity: capacity.peers,
+                networkCapacity: capacity.networks)
             return WorkerTables(tables, counters: counters, keeperEvent: event)
         }
         ports = configuration.ports.map { _ in nil }

@@ -109,6 +109,9 @@ extension Keeper {
             startCountingLimits(row)
         }
         for row in change.peers.added { baselines.peers[row] = counted(forPeer: row) }
+        for row in change.networks.added {
+            baselines.networks[row] = dropped(ofNetwork: row)
+        }
     }
 
     /// Guests have to follow the MTU of their network by themselves.

@@ -21,16 +21,19 @@ struct Outlet: ~Copyable {
         memory = TurnMemory()
     }
 
-    /// Frames for a peer end here.
-    func drop(_ reason: Drop, frames: Int, isCopy: Bool, peer: UInt16) {
-        view.counters.drop(reason, frames: frames, isCopy: isCopy)
-        view.counters.addPeer(peer, .drops, frames)
+    /// Frames for a peer end here. A message that failed does not tell of which network it was.
+    func drop(
+        _ reason: Drop, frames: Int, isCopy: Bool, peer: UInt16, network: UInt16? = nil
+    ) {
+        view.counters.drop(reason, frames: frames, isCopy: isCopy, peer: peer, network: network)
     }
 
-    /// Frames for a port end here.
+    /// Frames from or for a port end here.
     func drop(_ reason: Drop, frames: Int, isCopy: Bool, port: UInt16) {
-        view.counters.drop(reason, frames: frames, isCopy: isCopy)
-        view.counters.addPort(port, .drops, frames)
+        let entry = view.topology.port(port)
+        view.counters.drop(
+            reason, frames: frames, isCopy: isCopy, port: port,
+            network: entry.pointee.active ? entry.pointee.network : .max)
     }
 
     /// What an operation carries ends here.

@@ -25,13 +25,13 @@ struct ReceiveBuffers: ~Copyable {
     private var idleCount: Int
     /// Buffers that the kernel has filled and that this turn's operations may still read from.
     private let spent: UnsafeMutablePointer<UInt16>
-    private var spentCount = 0
+    private(set) var spentCount = 0
     /// Bytes in the spent ones.
-    private var spentBytes = 0
+    private(set) var spentBytes = 0
     /// How many buffers the kernel should have.
     private(set) var window = ReceiveBuffers.firstWindow
     /// How many it has, and which.
-    private var lent = 0
+    private(set) var lent = 0
     private let isLent: UnsafeMutablePointer<Bool>
     private var grewThisTurn = false
     private var mostUsed = 0

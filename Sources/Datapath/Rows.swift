@@ -90,11 +90,14 @@ struct Rows {
         static let most = 65534
         let ports: Int
         let peers: Int
+        /// Networks above that are not refused: only their drops are not counted apart.
+        let networks: Int
 
         init(for configuration: Configuration) {
             func room(_ count: Int) -> Int { min(Self.most, max(1024, count * 2)) }
             ports = room(configuration.ports.count)
             peers = room(configuration.peers.count)
+            networks = max(4096, room(configuration.networks.count))
         }
     }
 

@@ -37,9 +37,8 @@ struct Spinner: ~Copyable {
         load = LoadGauge()
     }
 
-    /// Whether to spin before sleeping this time.
-    mutating func begin() -> Bool {
-        let now = Spinner.now()
+    /// Whether to spin before sleeping this time; `now` in nanoseconds.
+    mutating func begin(_ now: UInt64) -> Bool {
         switch mode {
         case .off: return false
         case .always: break
@@ -62,21 +61,13 @@ struct Spinner: ~Copyable {
     @inline(__always)
     mutating func goesOn() -> Bool {
         weft_cpu_relax()
-        if Spinner.now() < deadline { return true }
+        if weft_nanoseconds() < deadline { return true }
         score = max(0, score - 1)
         return false
     }
 
     /// The spin was worth it.
     mutating func foundWork() { score = min(Spinner.highScore, score + 2) }
-
-    /// Nanoseconds.
-    @inline(__always)
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
-    }
 }
 
 /// Whether the host has more CPUs than threads that want to run, as /proc/loadavg tells at this

@@ -10,12 +10,17 @@ import Wire
 extension Datapath: StatusProvider {
     public func status() -> Status {
         let keeper = keeper
-        let (networks, ports, peers) = keeper.perform { keeper.statusOfTables() }
+        let (networks, ports, peers, underlay) = keeper.perform {
+            let (networks, ports, peers) = keeper.statusOfTables()
+            let now = WorkerTables.nanoseconds()
+            let underlay = keeper.allowances.status(of: keeper.underlay, now: now)
+            return (networks, ports, peers, underlay)
+        }
         return Status(
             version: Release.version, host: configuration.host,
             uptimeSeconds: Int(startedAt.duration(to: .now).components.seconds),
             workers: workers.map(status(of:)), networks: networks, ports: ports, peers: peers,
-            counters: counterStatus())
+            counters: counterStatus(), underlay: underlay, process: .current())
     }
 
     public func endpoints() -> [EndpointEntry] {
@@ -47,7 +52,7 @@ extension Datapath: StatusProvider {
             }
         return WorkerStatus(
             index: worker.index, cpu: worker.cpu, busyPoll: busyPoll, features: states,
-            missedMessages: worker.missedMessages)
+            missedMessages: worker.missedMessages, load: worker.load)
     }
 
     /// UDP superframes from TAPs: known once there is one.
@@ -89,7 +94,8 @@ extension Keeper {
             NetworkStatus(
                 name: network.name, vni: network.vni, mtu: plan.mtu(of: network),
                 ports: configuration.ports.count { $0.network == network.name },
-                peers: configuration.peers(of: network).count, endpoints: endpoints[row])
+                peers: configuration.peers(of: network).count, endpoints: endpoints[row],
+                dropsByReason: dropped(ofNetwork: row).since(baselines.networks[row]))
         }
         let ports = rows.ports.entries.map { status(of: $0.element, $0.row) }
         let peers = rows.peers.entries.map { row, peer in
@@ -140,18 +146,45 @@ extension Keeper {
 
     /// What was counted for a row since the start, whoever had it.
     func counted(forPort row: Int) -> TrafficCounters {
-        traffic { counter in workerTables.map(\.counters).sum { $0.read(port: row, counter) } }
+        let counters = workerTables.map(\.counters)
+        return traffic(
+            { counter in counters.sum { $0.read(port: row, counter) } },
+            { reason in counters.sum { $0.read(port: row, drop: reason) } })
     }
 
     /// What was counted for a row since the start, whoever had it.
     func counted(forPeer row: Int) -> TrafficCounters {
-        traffic { counter in workerTables.map(\.counters).sum { $0.read(peer: row, counter) } }
+        let counters = workerTables.map(\.counters)
+        return traffic(
+            { counter in counters.sum { $0.read(peer: row, counter) } },
+            { reason in counters.sum { $0.read(peer: row, drop: reason) } })
     }
 
-    private func traffic(_ read: (FlowCounter) -> UInt64) -> TrafficCounters {
-        TrafficCounters(
+    /// What was dropped of a row's network since the start, whoever had it.
+    func dropped(ofNetwork row: Int) -> [String: UInt64] {
+        let counters = workerTables.map(\.counters)
+        return reasons { reason in counters.sum { $0.read(network: row, drop: reason) } }
+    }
+
+    private func traffic(
+        _ read: (FlowCounter) -> UInt64, _ dropped: (Drop) -> UInt64
+    ) -> TrafficCounters {
+        let drops = read(.drops)
+        return TrafficCounters(
             rxFrames: read(.receivedFrames), rxBytes: read(.receivedBytes),
-            txFrames: read(.sentFrames), txBytes: read(.sentBytes), drops: read(.drops))
+            txFrames: read(.sentFrames), txBytes: read(.sentBytes), drops: drops,
+            // A row that nothing was dropped of is not touched, not even to look at it.
+            dropsByReason: drops > 0 ? reasons(dropped) : [:])
+    }
+
+    /// Those that there were.
+    private func reasons(_ read: (Drop) -> UInt64) -> [String: UInt64] {
+        var counts: [String: UInt64] = [:]
+        for reason in Drop.allCases {
+            let count = read(reason)
+            if count > 0 { counts[reason.name] = count }
+        }
+        return counts
     }
 
     fileprivate func tableTotals() -> [String: UInt64] {
@@ -223,6 +256,7 @@ extension [Counters] {
 struct Baselines {
     var ports: [Int: TrafficCounters] = [:]
     var peers: [Int: TrafficCounters] = [:]
+    var networks: [Int: [String: UInt64]] = [:]
     var overLimit: [Int: [FlowCounter: UInt64]] = [:]
 }
 
@@ -232,6 +266,15 @@ extension TrafficCounters {
         return TrafficCounters(
             rxFrames: rxFrames &- earlier.rxFrames, rxBytes: rxBytes &- earlier.rxBytes,
             txFrames: txFrames &- earlier.txFrames, txBytes: txBytes &- earlier.txBytes,
-            drops: drops &- earlier.drops)
+            drops: drops &- earlier.drops,
+            dropsByReason: dropsByReason.since(earlier.dropsByReason))
+    }
+}
+
+extension [String: UInt64] {
+    /// What has been added to an earlier count, without what has not.
+    fileprivate func since(_ earlier: [String: UInt64]?) -> [String: UInt64] {
+        guard let earlier else { return self }
+        return merging(earlier) { $0 &- $1 }.filter { $0.value > 0 }
     }
 }

@@ -22,6 +22,7 @@ struct Worker: ~Copyable {
     var deliverer: Deliverer
     var coalescer: Coalescer
     var spinner: Spinner
+    var turnClock = TurnClock()
     let settings: WorkerSettings
     let tables: WorkerTables
     let mailbox: Mailbox
@@ -36,8 +37,11 @@ struct Worker: ~Copyable {
     mutating func run() {
         while !isStopping {
             fetch()
-            tables.refresh(&out.view)
+            let now = WorkerTables.nanoseconds()
+            turnClock.begin(at: now, out.view.counters)
+            tables.refresh(&out.view, now)
             let ready = out.ring.readyCount
+            out.view.counters.set(.completions, ready, peak: .completionsPeak)
             settleOperations(ready)
             takeReceived(ready)
             finishTurn()
@@ -54,13 +58,17 @@ struct Worker: ~Copyable {
         if out.ring.readyCount > 0 { return }
         if spin() { return }
         out.view.counters.add(.sleeps)
+        out.view.counters.set(.completions, 0)
+        noteOccupancy()
         tables.reader.sleep()
         _ = out.ring.submitAndWait(minimum: 1, timeoutNanoseconds: nil)
     }
 
     /// Looks for work for a short while before sleeping; true if some came.
     private mutating func spin() -> Bool {
-        guard spinner.begin() else { return false }
+        let now = WorkerTables.nanoseconds()
+        turnClock.end(at: now, out.view.counters)
+        guard spinner.begin(now) else { return false }
         while !out.ring.hasPendingWork {
             guard spinner.goesOn() else { return false }
         }
@@ -134,6 +142,7 @@ struct Worker: ~Copyable {
         deliverCoalesced()
         transmitter.flush(&out)
         tables.callKeeperIfNeeded()
+        noteOccupancy()
     }
 
     private mutating func giveUpSegmentation() {

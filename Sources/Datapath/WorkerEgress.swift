@@ -172,7 +172,9 @@ extension Worker {
             let limit = Egress.maximumFrame(
                 network, peer: peer, tags: frame.layout.tags, topology)
             if (plan?.longestFrame ?? frame.length) > limit {
-                out.drop(.tooBig, frames: frame.frames, isCopy: true, peer: peer)
+                out.drop(
+                    .tooBig, frames: frame.frames, isCopy: true, peer: peer,
+                    network: frame.network)
             } else {
                 encapsulate(frame, plan, to: peer, isCopy: true)
             }
@@ -218,7 +220,6 @@ extension Worker {
 
     @inline(__always)
     private func drop(_ reason: Drop, _ frames: Int, _ port: UInt16) {
-        out.view.counters.drop(reason, frames: frames)
-        out.view.counters.addPort(port, .drops, frames)
+        out.drop(reason, frames: frames, isCopy: false, port: port)
     }
 }

@@ -47,16 +47,16 @@ extension Worker {
         let frame = datagram + VXLAN.headerLength
         let length = length &- VXLAN.headerLength
         guard let layout = FrameLayout.parse(frame, length: length) else {
-            return drop(.runtFrame, peer)
+            return drop(.runtFrame, peer, network)
         }
         let verdict = Ingress.decide(
             frame, layout: layout, outerTOS: tos, peer: peer, network: network, out.view)
         switch verdict {
         case .deliver(let port): deliver(frame, length, layout, to: port)
         case .flood: floodLocally(frame, length, network, peer)
-        case .drop(let reason): drop(reason, peer)
+        case .drop(let reason): drop(reason, peer, network)
         // Nothing from the underlay is sent on into it or answered.
-        case .send, .reply: drop(.splitHorizon, peer)
+        case .send, .reply: drop(.splitHorizon, peer, network)
         }
     }
 
@@ -104,14 +104,13 @@ extension Worker {
                 frame, length: length, VirtioHeader(), frames: 1, wireBytes: length, to: port,
                 isCopy: true, &out)
         }
-        guard copies > 0 else { return drop(.nobodyToFlood, peer) }
+        guard copies > 0 else { return drop(.nobodyToFlood, peer, network) }
         out.view.counters.add(.flooded)
         out.view.counters.add(.copies, copies)
     }
 
     @inline(__always)
-    private func drop(_ reason: Drop, _ peer: UInt16) {
-        out.view.counters.drop(reason)
-        out.view.counters.addPeer(peer, .drops, 1)
+    private func drop(_ reason: Drop, _ peer: UInt16, _ network: UInt16? = nil) {
+        out.view.counters.drop(reason, frames: 1, peer: peer, network: network)
     }
 }

@@ -34,15 +34,18 @@ final class WorkerTables: Sendable {
         self.keeperEvent = keeperEvent
     }
 
-    /// The view for a turn that begins. Addresses of the last turn are let go first.
-    func view() -> ForwardingView {
+    /// The view for a turn that begins `now`. Addresses of the last turn are let go first.
+    func view(_ now: UInt64 = WorkerTables.nanoseconds()) -> ForwardingView {
         reader.quiescent()
         return ForwardingView(
             topology: topology.view, endpoints: endpoints.view, neighbors: neighbors.view,
-            counters: counters, learning: learning, now: WorkerTables.seconds())
+            counters: counters, learning: learning,
+            now: WorkerTables.seconds(of: now))
     }
 
-    func refresh(_ view: inout ForwardingView) { view = self.view() }
+    func refresh(_ view: inout ForwardingView, _ now: UInt64 = WorkerTables.nanoseconds()) {
+        view = self.view(now)
+    }
 
     /// Tells the keeper that there are sightings, once until it answers the call.
     func callKeeperIfNeeded() {
@@ -73,13 +76,14 @@ final class WorkerTables: Sendable {
     }
 
     /// The tables' clock: whole seconds, never zero.
-    static func seconds() -> UInt32 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        return UInt32(truncatingIfNeeded: time.tv_sec) &+ 1
+    static func seconds() -> UInt32 { seconds(of: nanoseconds()) }
+
+    @inline(__always)
+    private static func seconds(of now: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: now / 1_000_000_000) &+ 1
     }
 
-    /// The limiters' clock.
+    /// The clock of limiters, turns and spinning; the tables' counts its seconds.
     @inline(__always)
     static func nanoseconds() -> UInt64 { weft_nanoseconds() }
 }

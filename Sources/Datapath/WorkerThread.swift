@@ -91,10 +91,15 @@ final class WorkerThread: @unchecked Sendable {
     /// Buffers of one read or receive: the largest frame or train, and room around it. Not a
     /// multiple of a page, so that the heads of buffers do not share a few cache sets.
     private static let bufferStride = (64 << 10) + (4 << 10) + 192
-    private static let bufferCount = 256
+    static let bufferCount = 256
+    /// Lengths of the ring's queues.
+    static let submissionEntries: UInt32 = 2048
+    static let completionEntries: UInt32 = 16384
 
     private func makeWorker() throws(UringError) -> Worker {
-        let ring = try Ring(entries: 2048, completionEntries: 16384)
+        let ring = try Ring(
+            entries: WorkerThread.submissionEntries,
+            completionEntries: WorkerThread.completionEntries)
         let portBuffers = try BufferRing(
             ring: ring, group: ReceiveRequests.portGroup, count: WorkerThread.bufferCount,
             stride: WorkerThread.bufferStride, prefault: false, hugePages: true,

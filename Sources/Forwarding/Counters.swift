@@ -6,6 +6,7 @@
 //   frames in = delivered + sent + answered + flooded + sum of drops
 //   copies    = copies delivered + copies sent + sum of dropped copies
 
+import Glibc
 public import Synchronization
 import Wire
 
@@ -57,31 +58,54 @@ public enum FlowCounter: Int, CaseIterable, Sendable {
 }
 
 /// One worker's counters: pointers into one block.
+///
+/// Of each port, peer and network it has a row of reasons, 512 bytes, which is touched only when
+/// one of its frames is dropped: what was never dropped for takes address space and no memory.
 @frozen
 public struct Counters: @unchecked Sendable {
     @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
+    private let block: UnsafeMutableRawPointer
     public let portCapacity: Int
     public let peerCapacity: Int
+    /// Networks at or above this row have no reasons of their own.
+    public let networkCapacity: Int
 
     @usableFromInline static var dropsAt: Int { 32 }
     @usableFromInline static var copyDropsAt: Int { 96 }
-    @usableFromInline static var portsAt: Int { 160 }
+    @usableFromInline static var gaugesAt: Int { 160 }
+    @usableFromInline static var turnTimesAt: Int { 192 }
+    @usableFromInline static var portsAt: Int { 224 }
     /// A row of a port or peer fills a cache line.
     @usableFromInline static var row: Int { 8 }
     @usableFromInline var peersAt: Int { Counters.portsAt &+ portCapacity &* Counters.row }
-
-    /// Takes a block for good: workers live as long as the daemon.
-    package init(portCapacity: Int, peerCapacity: Int) {
-        self.portCapacity = portCapacity
-        self.peerCapacity = peerCapacity
-        let count = Counters.portsAt + (portCapacity + peerCapacity) * Counters.row
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 8, alignment: 64)
-        memory.initializeMemory(as: UInt8.self, repeating: 0, count: count * 8)
-        // SAFETY: Atomic<UInt64> has the representation of a UInt64.
-        words = memory.assumingMemoryBound(to: Atomic<UInt64>.self)
+    /// A row of reasons, as long as `dropsAt` and `copyDropsAt` have room for.
+    @usableFromInline static var reasonRow: Int { 64 }
+    @usableFromInline var portReasonsAt: Int { peersAt &+ peerCapacity &* Counters.row }
+    @usableFromInline var peerReasonsAt: Int {
+        portReasonsAt &+ portCapacity &* Counters.reasonRow
+    }
+    @usableFromInline var networkReasonsAt: Int {
+        peerReasonsAt &+ peerCapacity &* Counters.reasonRow
     }
 
-    package func deallocate() { UnsafeMutableRawPointer(words).deallocate() }
+    /// Takes a block for good: workers live as long as the daemon.
+    package init(portCapacity: Int, peerCapacity: Int, networkCapacity: Int = 0) {
+        precondition(Drop.count <= Counters.reasonRow)
+        self.portCapacity = portCapacity
+        self.peerCapacity = peerCapacity
+        self.networkCapacity = networkCapacity
+        let rows = portCapacity + peerCapacity
+        let count =
+            Counters.portsAt + rows * Counters.row
+            + (rows + networkCapacity) * Counters.reasonRow
+        // calloc takes large blocks as pages of zeros, which cost nothing until they are written.
+        guard let block = calloc(count + 8, 8) else { preconditionFailure("no memory to count in") }
+        self.block = block
+        // SAFETY: Atomic<UInt64> has the representation of a UInt64.
+        words = block.alignedUp(toMultipleOf: 64).assumingMemoryBound(to: Atomic<UInt64>.self)
+    }
+
+    package func deallocate() { free(block) }
 
     /// Only the owning worker adds, so a load and a store do and no locked instruction is needed.
     @inlinable @inline(__always)
@@ -120,6 +144,39 @@ public struct Counters: @unchecked Sendable {
         add(amount, at: peersAt &+ Int(peer) &* Counters.row &+ counter.rawValue)
     }
 
+    /// Frames end here that came from a port or were for it, and so were of its network.
+    @inlinable @inline(__always)
+    public func drop(
+        _ reason: Drop, frames: Int, isCopy: Bool = false, port: UInt16, network: UInt16
+    ) {
+        drop(reason, frames: frames, isCopy: isCopy)
+        addPort(port, .drops, frames)
+        add(frames, to: reason, of: Int(port), at: portReasonsAt)
+        addNetwork(network, reason, frames)
+    }
+
+    /// Frames end here that came from a peer or were for it; of a network, if that is known.
+    @inlinable @inline(__always)
+    public func drop(
+        _ reason: Drop, frames: Int, isCopy: Bool = false, peer: UInt16, network: UInt16?
+    ) {
+        drop(reason, frames: frames, isCopy: isCopy)
+        addPeer(peer, .drops, frames)
+        add(frames, to: reason, of: Int(peer), at: peerReasonsAt)
+        if let network { addNetwork(network, reason, frames) }
+    }
+
+    @inlinable @inline(__always)
+    func addNetwork(_ network: UInt16, _ reason: Drop, _ frames: Int) {
+        guard Int(network) < networkCapacity else { return }
+        add(frames, to: reason, of: Int(network), at: networkReasonsAt)
+    }
+
+    @inlinable @inline(__always)
+    func add(_ frames: Int, to reason: Drop, of row: Int, at start: Int) {
+        add(frames, at: start &+ row &* Counters.reasonRow &+ Int(reason.rawValue))
+    }
+
     // Reading, by any thread.
 
     package func read(_ total: Total) -> UInt64 { words[total.rawValue].load(ordering: .relaxed) }
@@ -138,5 +195,24 @@ public struct Counters: @unchecked Sendable {
 
     package func read(peer: Int, _ counter: FlowCounter) -> UInt64 {
         words[peersAt + peer * Counters.row + counter.rawValue].load(ordering: .relaxed)
+    }
+
+    /// Frames and copies from a port or for it.
+    package func read(port: Int, drop reason: Drop) -> UInt64 {
+        read(reason, of: port, at: portReasonsAt)
+    }
+
+    /// Frames and copies from a peer or for it.
+    package func read(peer: Int, drop reason: Drop) -> UInt64 {
+        read(reason, of: peer, at: peerReasonsAt)
+    }
+
+    /// Frames and copies of a network, as far as its row has reasons.
+    package func read(network: Int, drop reason: Drop) -> UInt64 {
+        network < networkCapacity ? read(reason, of: network, at: networkReasonsAt) : 0
+    }
+
+    private func read(_ reason: Drop, of row: Int, at start: Int) -> UInt64 {
+        words[start + row * Counters.reasonRow + Int(reason.rawValue)].load(ordering: .relaxed)
     }
 }

@@ -31,6 +31,13 @@ extension Ring {
         get { Int(io_uring_sq_space_left(ring)) }
     }
 
+    /// Entries that are prepared and that the kernel has not taken.
+    @inlinable
+    public var preparedCount: Int {
+        @inline(__always)
+        get { Int(ring.pointee.sq.sqe_tail &- weft_load_relaxed_u32(ring.pointee.sq.khead)) }
+    }
+
     /// Receives datagrams into buffers of `group` until it ends (a completion without `more`).
     ///
     /// Each buffer is filled as `ReceivedMessage` describes. It ends with `-ENOBUFS` when the

@@ -9,7 +9,7 @@ package enum StatusScreen {
     package static func render(_ status: Status) -> String {
         let sections = [
             head(status), networks(status.networks), ports(status.ports), peers(status.peers),
-            drops(status.counters.drops),
+            drops(status),
         ]
         return sections.filter { !$0.isEmpty }.joined(separator: "\n")
     }
@@ -30,6 +30,23 @@ package enum StatusScreen {
             for (name, feature) in features where !feature.inUse {
                 text += "  without \(name)" + (feature.reason.map { ": \($0)" } ?? "") + "\n"
             }
+        }
+        return text + warnings(status)
+    }
+
+    /// What would otherwise be seen too late.
+    private static func warnings(_ status: Status) -> String {
+        var text = ""
+        let exceeded = (status.underlay?.allowanceExceeded ?? [:]).filter { $0.value > 0 }
+        if let underlay = status.underlay, !exceeded.isEmpty {
+            let counts = exceeded.sorted { $0.key < $1.key }
+                .map { "\($0.key) \(scaled($0.value))" }
+            text +=
+                "underlay \(underlay.interface): packets beyond EC2's allowances: "
+                + counts.joined(separator: ", ") + "\n"
+        }
+        if let process = status.process, UInt64(process.openFiles) > process.maxFiles / 10 * 9 {
+            text += "\(process.openFiles) of \(process.maxFiles) file descriptors are open\n"
         }
         return text
     }
@@ -87,15 +104,29 @@ package enum StatusScreen {
         return table.text
     }
 
-    private static func drops(_ drops: [DropCount]) -> String {
+    private static func drops(_ status: Status) -> String {
+        let drops = status.counters.drops
         var table = TextTable([
-            ("DROPPED", .left), ("FRAMES", .right), ("COPIES", .right), ("MEANING", .left),
+            ("DROPPED", .left), ("FRAMES", .right), ("COPIES", .right), ("MOST AT", .left),
+            ("MEANING", .left),
         ])
         for drop in drops.prefix(reasonLimit) {
-            table.add([drop.reason, scaled(drop.count), scaled(drop.copies), drop.description])
+            table.add([
+                drop.reason, scaled(drop.count), scaled(drop.copies),
+                mostAt(drop.reason, status), drop.description,
+            ])
         }
         let more = drops.count - reasonLimit
         return table.text + (more > 0 ? "and \(more) more reasons: weft stats\n" : "")
+    }
+
+    /// The port or peer that a reason has ended most frames of; `-` where there is none.
+    private static func mostAt(_ reason: String, _ status: Status) -> String {
+        let places =
+            status.ports.map { ("port \($0.name)", $0.counters.dropsByReason[reason] ?? 0) }
+            + status.peers.map { ("peer \($0.name)", $0.counters.dropsByReason[reason] ?? 0) }
+        let most = places.filter { $0.1 > 0 }.max { ($0.1, $1.0) < ($1.1, $0.0) }
+        return most?.0 ?? "-"
     }
 
     /// Two units at most, as in `3 d 4 h`.

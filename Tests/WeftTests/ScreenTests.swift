@@ -14,15 +14,15 @@ private let statusScreen = """
     PORT  NETWORK  KIND  DEVICE    STATE   MTU  RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPS
     vm1   red      tap   weft-vm1  up     1450       9999     10.0k      12.3M     18.4E      0
 
-    DROPPED  FRAMES  COPIES  MEANING
-    reason0      10       0  Why.
-    reason1       9       0  Why.
-    reason2       8       0  Why.
-    reason3       7       0  Why.
-    reason4       6       0  Why.
-    reason5       5       0  Why.
-    reason6       4       0  Why.
-    reason7       3       0  Why.
+    DROPPED  FRAMES  COPIES  MOST AT   MEANING
+    reason0      10       0  port vm1  Why.
+    reason1       9       0  -         Why.
+    reason2       8       0  -         Why.
+    reason3       7       0  -         Why.
+    reason4       6       0  -         Why.
+    reason5       5       0  -         Why.
+    reason6       4       0  -         Why.
+    reason7       3       0  -         Why.
     and 2 more reasons: weft stats
 
     """
@@ -52,7 +52,7 @@ struct ScreenTests {
                     mtu: 1450,
                     counters: TrafficCounters(
                         rxFrames: 9999, rxBytes: 10_000, txFrames: 12_345_678, txBytes: .max,
-                        drops: 0))
+                        drops: 0, dropsByReason: ["reason0": 1]))
             ],
             peers: [],
             counters: CounterStatus(
@@ -78,6 +78,27 @@ struct ScreenTests {
         #expect(screen.contains("  missed 7 messages: its socket was full\n"))
         #expect(screen.contains("DROPS  MISSED\n"))
         #expect(screen.contains("    0   12.3k\n"))
+    }
+
+    @Test("what EC2 holds back, and descriptors that run out, show where there is any")
+    func warnings() {
+        var status = Status(
+            version: "1.0", host: "host-a", uptimeSeconds: 1, workers: [], networks: [],
+            ports: [], peers: [], counters: CounterStatus(totals: [:], drops: []),
+            underlay: UnderlayStatus(interface: "eth0", allowanceExceeded: ["pps": 0, "bw_in": 0]),
+            process: ProcessStatus(
+                cpuSeconds: 1, startTimeSeconds: 1, residentBytes: 1, virtualBytes: 1, threads: 1,
+                openFiles: 900, maxFiles: 1000))
+        #expect(StatusScreen.render(status) == "weftd 1.0 on host-a, up 1 s\n")
+        status.underlay?.allowanceExceeded = ["pps": 12_345, "bw_in": 0, "bw_out": 7]
+        status.process?.openFiles = 901
+        #expect(
+            StatusScreen.render(status) == """
+                weftd 1.0 on host-a, up 1 s
+                underlay eth0: packets beyond EC2's allowances: bw_out 7, pps 12.3k
+                901 of 1000 file descriptors are open
+
+                """)
     }
 
     @Test("endpoints, by network and MAC")

@@ -5,6 +5,7 @@
 #include "weft_atomic.h"
 #include "weft_capability.h"
 #include "weft_cpu.h"
+#include "weft_ethtool.h"
 #include "weft_eventfd.h"
 #include "weft_lab.h"
 #include "weft_memory.h"

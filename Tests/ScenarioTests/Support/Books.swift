@@ -36,6 +36,11 @@ extension Scenario {
             }
             #expect(
                 books.areBalanced, "\(daemon.host.name): \(books)", sourceLocation: sourceLocation)
+            let now = try status(daemon.host)
+            for counters in now.ports.map(\.counters) + now.peers.map(\.counters) {
+                let byReason = counters.dropsByReason.values.reduce(0, +)
+                #expect(byReason == counters.drops, sourceLocation: sourceLocation)
+            }
         }
     }
 }
