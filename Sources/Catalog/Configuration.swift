@@ -90,9 +90,16 @@ extension Configuration {
     public struct Log: Sendable, Equatable {
         /// How grave an event must be to be written.
         public var level = LogLevel.info
+        /// What its lines look like.
+        public var format = LogFormat.text
 
         /// The defaults.
         public init() {}
+    }
+
+    /// What the log's lines look like.
+    public enum LogFormat: String, Sendable, CaseIterable {
+        case text, json
     }
 
     /// Levels of the log, swift-log's names, chatty first.

@@ -13,11 +13,17 @@ public struct ConfigurationError: Error, Sendable, Equatable {
 
         /// `file:line:column: key.path: message`.
         public var description: String {
-            var text = file
-            if let place { text += ":\(place.line):\(place.column)" }
-            text += ": "
-            if !path.isEmpty { text += path + ": " }
-            return text + message
+            let placed = place.map { "\(file):\($0.line):\($0.column)" }
+            return "\(placed ?? file): \(keyAndMessage)"
+        }
+
+        private var keyAndMessage: String { path.isEmpty ? message : "\(path): \(message)" }
+
+        /// `line:column: key.path: message` where the file is the one that is spoken of.
+        fileprivate func description(in file: String) -> String {
+            guard file == self.file else { return description }
+            let placed = place.map { "\($0.line):\($0.column): " }
+            return (placed ?? "") + keyAndMessage
         }
     }
 
@@ -42,5 +48,15 @@ extension ConfigurationError: CustomStringConvertible {
     /// One problem per line.
     public var description: String {
         problems.map(\.description).joined(separator: "\n")
+    }
+
+    /// How many problems a summary has.
+    private static var summaryLimit: Int { 5 }
+
+    /// The first problems in one line, for a sentence that names `file` already.
+    public func summary(of file: String) -> String {
+        let shown = problems.prefix(Self.summaryLimit).map { $0.description(in: file) }
+        let more = problems.count - shown.count
+        return (shown + (more > 0 ? ["and \(more) more"] : [])).joined(separator: "; ")
     }
 }

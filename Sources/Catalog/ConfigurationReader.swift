@@ -156,10 +156,10 @@ struct ConfigurationReader {
 
     private func readLog(_ fields: Fields) -> Configuration.Log {
         var result = Configuration.Log()
-        if let log = fields["log"]?.fields(["level"]),
-            let level = log["level"]?.choice(Configuration.LogLevel.self)
-        {
-            result.level = level
+        guard let log = fields["log"]?.fields(["level", "format"]) else { return result }
+        if let level = log["level"]?.choice(Configuration.LogLevel.self) { result.level = level }
+        if let format = log["format"]?.choice(Configuration.LogFormat.self) {
+            result.format = format
         }
         return result
     }

@@ -96,6 +96,10 @@ package actor DesiredState {
             } else {
                 try change(to: overlay, file: file)
             }
+        } catch let error as ConfigurationError {
+            logger.error(
+                "\(file.name) not taken over: \(error.summary(of: file.name))",
+                metadata: ["problems": .array(error.problems.map(\.details))])
         } catch {
             logger.error("\(file.name) not taken over: \(error)")
         }
@@ -211,5 +215,19 @@ package struct StartingState: Sendable {
     /// Throws why nothing can be set through the API, if so.
     package func checkWritable() throws {
         if let refusal = store.refusal { throw refusal }
+    }
+}
+
+extension ConfigurationError.Problem {
+    /// For a log of JSON.
+    fileprivate var details: Logger.Metadata.Value {
+        var fields: Logger.Metadata = [
+            "file": "\(file)", "key": "\(path)", "message": "\(message)",
+        ]
+        if let place {
+            fields["line"] = "\(place.line)"
+            fields["column"] = "\(place.column)"
+        }
+        return .dictionary(fields)
     }
 }

@@ -45,6 +45,10 @@ struct Weftd: ParsableCommand {
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error.")
     var logLevel: String?
 
+    @Option(
+        name: .customLong("log-format"), help: "text or json, instead of the configuration's.")
+    var logFormat: LogStyle.Format?
+
     @Argument(help: .hidden)
     var checkedFile: String?
 
@@ -60,30 +64,27 @@ struct Weftd: ParsableCommand {
             print("\(path): valid")
             return
         }
-        let level = Mutex(logLevel.flatMap { Logger.Level(rawValue: $0) } ?? .info)
-        LoggingSystem.bootstrap { _ in
-            var handler = StreamLogHandler.standardError(label: "weftd")
-            handler.logLevel = level.withLock { $0 }
-            return handler
-        }
+        let sink = LogSink(
+            style: style, level: logLevel.flatMap { Logger.Level(rawValue: $0) } ?? .info)
+        defer { sink.flush() }
+        LoggingSystem.bootstrap { _ in SinkLogHandler(sink) }
         let state = state
         let start = orComplain {
             try StartingState(file: path, statePath: state, logger: Logger(label: "weftd"))
         }
         guard let start else { throw ExitCode(2) }
-        if logLevel == nil {
-            let configured = Logger.Level(rawValue: start.configuration.log.level.rawValue)
-            level.withLock { $0 = configured ?? .info }
-        }
+        configure(sink, start.configuration.log)
         let logger = Logger(label: "weftd")
         // Before any thread is started: they have what this one has, and none is interrupted.
         let control = start.configuration.control
         let group = control.group.flatMap(SocketPlace.group(named:)) ?? SocketPlace.defaultGroup
         let capabilities = Privileges.reduce(group: group)
+        sink.start()
         let signals = SignalWaiter([SIGTERM, SIGINT, SIGHUP])
         do {
             try waitFor { try await serve(start, signals, capabilities, logger) }
         } catch {
+            sink.flush()
             complain("\(error)")
             throw ExitCode(1)
         }
@@ -103,6 +104,21 @@ struct Weftd: ParsableCommand {
         }
         ended.wait()
         try outcome.withLock { try $0.get() }
+    }
+
+    /// How lines look as long as no configuration is known.
+    private var style: LogStyle {
+        LogStyle(
+            logFormat ?? .text,
+            isForJournal: LogStyle.journalReadsStandardError(ProcessInfo.processInfo.environment))
+    }
+
+    /// What the options leave open is as configured.
+    private func configure(_ sink: LogSink, _ log: Configuration.Log) {
+        var style = style
+        style.format = logFormat ?? LogStyle.Format(rawValue: log.format.rawValue) ?? .text
+        let level = (logLevel ?? log.level.rawValue)
+        sink.configure(style: style, level: Logger.Level(rawValue: level) ?? .info)
     }
 
     private func orComplain<Value>(_ body: () throws -> Value) -> Value? {
@@ -165,7 +181,9 @@ struct Weftd: ParsableCommand {
     }
 
     private func complain(_ message: String) {
-        FileHandle.standardError.write(Data("weftd: \(message)\n".utf8))
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        FileHandle.standardError.write(Data(style.complaint(message, at: time)))
     }
 }
 
@@ -193,3 +211,5 @@ final class SignalWaiter: @unchecked Sendable {
 }
 
 extension Datapath: StateFollower, TableProvider, TraceProvider {}
+
+extension LogStyle.Format: ExpressibleByArgument {}

@@ -21,6 +21,7 @@ struct ConfigurationTests {
         #expect(value.control.socket == "/run/weft/weft.sock")
         #expect(value.control.group == nil)
         #expect(value.log.level == .info)
+        #expect(value.log.format == .text)
     }
 
     @Test("keys without a value have their defaults")

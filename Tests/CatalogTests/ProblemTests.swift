@@ -83,6 +83,7 @@ struct ProblemTests {
         ("control: {mode: 01000}", "expected octal permission bits like `0660`"),
         ("control: {socket: weft.sock}", "expected an absolute path"),
         ("control: {group: a b}", "control.group: found `a b`, expected a name"),
+        ("log: {format: xml}", "log.format: found `xml`, expected one of `text`"),
         ("log: {level: warn}", "log.level: found `warn`, expected one of `trace`"),
         ("hosst: b", "3:1: hosst: unknown key (did you mean `host`?)"),
         ("<<: {workers: 1}", "3:1: <<: unknown key; expected one of `host`"),
