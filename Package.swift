@@ -40,10 +40,12 @@ let package = Package(
         .target(name: "Uring", dependencies: ["CLinux", "CLiburing"], swiftSettings: hotPath),
         .target(
             name: "Ports", dependencies: ["CLinux", "CLibbpf", "Wire"], swiftSettings: language),
+        .target(name: "Capture", dependencies: ["ControlAPI"], swiftSettings: hotPath),
         .target(
             name: "Datapath",
             dependencies: [
-                "Catalog", "CLinux", "ControlAPI", "Forwarding", "Ports", "Uring", "Wire",
+                "Capture", "Catalog", "CLinux", "ControlAPI", "Forwarding", "Ports", "Uring",
+                "Wire",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath),
@@ -94,6 +96,9 @@ let package = Package(
             name: "WireTests", dependencies: ["TestFrames", "Wire"], swiftSettings: language),
         .testTarget(
             name: "ForwardingTests", dependencies: ["Forwarding", "TestFrames", "Wire"],
+            swiftSettings: language),
+        .testTarget(
+            name: "CaptureTests", dependencies: ["Capture", "ControlAPI", "TestFrames"],
             swiftSettings: language),
         .testTarget(name: "UringTests", dependencies: ["Uring"], swiftSettings: language),
         .testTarget(

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A generator whose numbers follow from its seed (SplitMix64): print the seed, and a failure
 /// can be had again.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
@@ -31,4 +33,11 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         bytes.removeLast(bytes.count - count)
         return bytes
     }
+}
+
+/// The seed of a random test: WEFT_SEED if set, else another one each time. Tests print it with
+/// what they find, so that a failure can be had again.
+public func testSeed() -> UInt64 {
+    if let text = getenv("WEFT_SEED"), let seed = UInt64(String(cString: text)) { return seed }
+    return .random(in: 0 ... .max)
 }
