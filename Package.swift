@@ -116,7 +116,8 @@ let package = Package(
             ],
             swiftSettings: language),
         .testTarget(
-            name: "WeftTests", dependencies: ["ControlAPI", "weft"], swiftSettings: language),
+            name: "WeftTests", dependencies: ["Capture", "ControlAPI", "weft"],
+            swiftSettings: language),
         .testTarget(
             name: "DatapathTests",
             dependencies: [

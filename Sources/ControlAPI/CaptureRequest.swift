@@ -83,10 +83,19 @@ public struct FilterInstruction: Codable, Sendable, Equatable {
 
     public init(from decoder: any Decoder) throws {
         var parts = try decoder.unkeyedContainer()
-        code = try parts.decode(UInt16.self)
-        jumpTrue = try parts.decode(UInt8.self)
-        jumpFalse = try parts.decode(UInt8.self)
-        k = try parts.decode(UInt32.self)
+        // As wider numbers first: what does not fit would be called no JSON at all.
+        func next<Number: FixedWidthInteger>(_ type: Number.Type) throws -> Number {
+            let number = try parts.decode(Int.self)
+            guard let fitting = Number(exactly: number) else {
+                throw DecodingError.dataCorruptedError(
+                    in: parts, debugDescription: "filter: \(number) is not in 0 to \(Number.max)")
+            }
+            return fitting
+        }
+        code = try next(UInt16.self)
+        jumpTrue = try next(UInt8.self)
+        jumpFalse = try next(UInt8.self)
+        k = try next(UInt32.self)
     }
 
     public func encode(to encoder: any Encoder) throws {

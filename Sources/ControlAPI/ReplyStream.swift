@@ -3,10 +3,15 @@ package struct ReplyStream {
     /// Most bytes that a chunk may have.
     private static let maximumChunk = 64 << 20
 
+    /// The reply's headers, by name in lower case.
+    package let headers: [String: String]
     private var reader: ByteReader
     private var hasEnded = false
 
-    fileprivate init(_ reader: ByteReader) { self.reader = reader }
+    fileprivate init(_ headers: [String: String], _ reader: ByteReader) {
+        self.headers = headers
+        self.reader = reader
+    }
 
     /// The next chunk, at least a byte; nil once the daemon has ended the reply.
     ///
@@ -39,7 +44,7 @@ extension ControlClient {
         guard reply.headers["transfer-encoding"]?.lowercased() == "chunked" else {
             throw .malformedReply("a stream that is not in chunks")
         }
-        return ReplyStream(reader)
+        return ReplyStream(reply.headers, reader)
     }
 }
 

@@ -20,12 +20,15 @@ public struct Status: Codable, Sendable, Equatable {
     public var underlay: UnderlayStatus?
     /// The daemon as a process.
     public var process: ProcessStatus?
+    /// Captures that run.
+    public var captures: Int
 
     /// A status of these parts.
     public init(
         version: String, host: String, uptimeSeconds: Int, workers: [WorkerStatus],
         networks: [NetworkStatus], ports: [PortStatus], peers: [PeerStatus],
-        counters: CounterStatus, underlay: UnderlayStatus? = nil, process: ProcessStatus? = nil
+        counters: CounterStatus, underlay: UnderlayStatus? = nil, process: ProcessStatus? = nil,
+        captures: Int = 0
     ) {
         self.version = version
         self.host = host
@@ -37,6 +40,7 @@ public struct Status: Codable, Sendable, Equatable {
         self.counters = counters
         self.underlay = underlay
         self.process = process
+        self.captures = captures
     }
 }
 

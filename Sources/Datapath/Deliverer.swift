@@ -1,3 +1,4 @@
+import CLinux
 import Forwarding
 import Glibc
 import Wire
@@ -24,54 +25,63 @@ struct Deliverer: ~Copyable {
         _ frame: UnsafeMutableRawPointer, length: Int, _ virtio: VirtioHeader, frames: Int,
         wireBytes: Int, to port: UInt16, isCopy: Bool, _ out: inout Outlet
     ) {
-        guard let vectors = begin(virtio, frames, wireBytes, to: port, count: 1, isCopy, &out)
-        else { return }
-        vectors[1] = iovec(iov_base: frame, iov_len: length)
-        write(vectors, 2, frames: frames, bytes: length, to: port, isCopy, &out)
+        switch begin(virtio, frames, wireBytes, to: port, count: 1, &out) {
+        case .begun(let vectors):
+            vectors[1] = iovec(iov_base: frame, iov_len: length)
+            write(vectors, 2, frames: frames, bytes: length, to: port, isCopy, &out)
+        case .refused(let reason):
+            out.drop(
+                reason, frames: frames, isCopy: isCopy, port: port,
+                .to(port: port, frame: frame, length: length))
+        }
     }
 
     /// Writes one of the coalescer's items.
     func deliver(_ index: Int, of coalescer: inout Coalescer, _ out: inout Outlet) {
         let item = coalescer.item(index)
         let port = UInt16(truncatingIfNeeded: item.port)
-        guard
-            let vectors = begin(
-                item.virtio, item.frames, item.wireBytes, to: port, count: item.frames, false,
-                &out)
-        else { return }
-        let count = coalescer.vectors(of: index, into: vectors + 1)
-        write(vectors, count &+ 1, frames: item.frames, bytes: item.bytes, to: port, false, &out)
+        switch begin(item.virtio, item.frames, item.wireBytes, to: port, count: item.frames, &out) {
+        case .begun(let vectors):
+            let count = coalescer.vectors(of: index, into: vectors + 1)
+            write(
+                vectors, count &+ 1, frames: item.frames, bytes: item.bytes, to: port, false, &out)
+        case .refused(let reason):
+            let passage =
+                out.captures.seesDrops
+                ? out.captures.passage(of: index, coalescer, to: port) : nil
+            out.drop(reason, frames: item.frames, isCopy: false, port: port, passage)
+        }
     }
 
-    /// Vectors for a virtio header, already filled in, and `count` more. Nil if it was dropped.
+    /// Whether a write can begin.
+    private enum Start {
+        /// Vectors for a virtio header, already filled in, and for the frame.
+        case begun(UnsafeMutablePointer<iovec>)
+        case refused(Drop)
+    }
+
+    /// Takes vectors for a virtio header and `count` more.
     @inline(__always)
     private func begin(
         _ virtio: VirtioHeader, _ frames: Int, _ wireBytes: Int, to port: UInt16, count: Int,
-        _ isCopy: Bool, _ out: inout Outlet
-    ) -> UnsafeMutablePointer<iovec>? {
-        guard ports[Int(port)].isAttached else {
-            out.drop(.portDown, frames: frames, isCopy: isCopy, port: port)
-            return nil
-        }
+        _ out: inout Outlet
+    ) -> Start {
+        guard ports[Int(port)].isAttached else { return .refused(.portDown) }
         if let limiter = out.view.topology.port(port).pointee.toVM,
             let reason = limiter.pointee.refuses(
                 bytes: wireBytes, frames: frames, nanoseconds: WorkerTables.nanoseconds())
         {
             out.view.counters.addPort(port, .overLimitToVM, frames)
-            out.drop(reason, frames: frames, isCopy: isCopy, port: port)
-            return nil
+            return .refused(reason)
         }
         guard let vectors = out.memory.takeVectors(count &+ 1),
             let header = out.memory.takeScratch(VirtioHeader.length)
-        else {
-            out.drop(.outOfMemory, frames: frames, isCopy: isCopy, port: port)
-            return nil
-        }
+        else { return .refused(.outOfMemory) }
         virtio.store(at: header)
         // The last field of a TAP's header, the number of buffers, means nothing here.
         header.storeBytes(of: 0, toByteOffset: 10, as: UInt16.self)
         vectors[0] = iovec(iov_base: header, iov_len: Int(ports[Int(port)].headerLength))
-        return vectors
+        return .begun(vectors)
     }
 
     @inline(__always)

@@ -20,12 +20,15 @@ final class Keeper: @unchecked Sendable {
     let handover: Handover
     let logger: Logger
     let events = EventHub()
+    let captureNumbers = Atomic<Int>(0)
     // What follows belongs to the keeper's thread once it has been started.
     var configuration: Configuration
     var rows: Rows
     var workers: [WorkerThread] = []
     /// The open device of each port, by its row.
     var ports: [AttachedPort?]
+    /// The captures that run.
+    var captures: [RunningCapture] = []
     /// The rows of ports whose devices pass frames, as far as that was told.
     var upPorts: Set<Int> = []
     /// The last reason why a port could not be attached, to say each once.
@@ -132,9 +135,14 @@ final class Keeper: @unchecked Sendable {
     /// Runs something on the keeper's thread and waits for what it gives. Not after `stop`.
     func perform<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result {
         let answer = Answer<Result>()
-        requests.withLock { $0.append { answer.give(body()) } }
-        eventfd_write(event, 1)
+        post { answer.give(body()) }
         return answer.take()
+    }
+
+    /// Runs something on the keeper's thread at some time; never, if it was stopped.
+    func post(_ body: @escaping @Sendable () -> Void) {
+        requests.withLock { $0.append(body) }
+        eventfd_write(event, 1)
     }
 
     private func main() {

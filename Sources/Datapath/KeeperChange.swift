@@ -41,6 +41,7 @@ extension Keeper {
         tables.applySightings(now: WorkerTables.seconds())
         tables.forget(change.staleLocations, networks: change.staleNetworks)
         tables.fix(fixed)
+        followCaptures()
         tellMTUs(networksBefore, planBefore)
         setMTUs()
         followNamespaces()

@@ -111,7 +111,7 @@ extension Keeper {
         tables.forget([.port(UInt16(index))])
     }
 
-    private func waitForAcknowledgement(_ worker: WorkerThread, beyond count: Int) -> Bool {
+    func waitForAcknowledgement(_ worker: WorkerThread, beyond count: Int) -> Bool {
         for _ in 0..<50_000 {
             if worker.mailbox.acknowledgements != count { return true }
             usleep(100)

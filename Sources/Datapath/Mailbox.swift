@@ -17,6 +17,8 @@ final class Mailbox: Sendable {
         case resume
         /// Begin to read: all that was there at the start is attached.
         case begin
+        /// Which captures run from now on; acknowledged.
+        case captures([CaptureTap])
         case stop
     }
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Ports
 import Wire
 
 /// A message to a peer in `TurnMemory`: the msghdr, the peer's address, the control messages.
@@ -66,6 +67,31 @@ struct OutgoingMessage {
                 msg_name: name, msg_namelen: isIPv6 ? 28 : 16, msg_iov: vectors, msg_iovlen: count,
                 msg_control: control == 0 ? nil : memory + OutgoingMessage.controlAt,
                 msg_controllen: control, msg_flags: 0))
+    }
+
+    /// The address that `fill` was given.
+    var target: SocketAddress? { SocketAddress(at: memory + OutgoingMessage.nameAt) }
+
+    /// The segment size that `fill` was given.
+    var segmentSize: Int {
+        control(SOL_UDP).map { Int($0.load(as: UInt16.self)) } ?? 0
+    }
+
+    /// The TOS that `fill` was given.
+    var tos: UInt8 {
+        let data = control(Int32(IPPROTO_IP)) ?? control(Int32(IPPROTO_IPV6))
+        return data.map { UInt8(truncatingIfNeeded: $0.load(as: Int32.self)) } ?? 0
+    }
+
+    /// The data of the control message of a level.
+    private func control(_ level: Int32) -> UnsafeMutableRawPointer? {
+        var offset = 0
+        while offset < header.pointee.msg_controllen {
+            let at = memory + OutgoingMessage.controlAt + offset
+            if at.load(fromByteOffset: 8, as: Int32.self) == level { return at + 16 }
+            offset &+= OutgoingMessage.controlLength
+        }
+        return nil
     }
 
     @inline(__always)

@@ -14,8 +14,26 @@ struct UnderlayTrain {
     /// Bytes of each datagram but the last.
     var datagramLength: Int
     var source: IPv6Address
+    /// The sender as the kernel names it: a `sockaddr`.
+    var name: UnsafeRawPointer
     var tos: UInt8
     var isTruncated: Bool
+
+    /// The datagram that begins at an offset.
+    @inline(__always)
+    func datagram(at offset: Int) -> UnderlayDatagram {
+        UnderlayDatagram(
+            bytes: bytes + offset, length: min(datagramLength, length &- offset), tos: tos,
+            name: name)
+    }
+}
+
+/// One datagram of a train.
+struct UnderlayDatagram {
+    var bytes: UnsafeMutableRawPointer
+    var length: Int
+    var tos: UInt8
+    var name: UnsafeRawPointer
 }
 
 /// The fixed part of a worker's receives.
@@ -87,7 +105,7 @@ struct ReceiveRequests: ~Copyable {
         return UnderlayTrain(
             bytes: message.payload, length: message.payloadLength,
             datagramLength: size > 0 ? size : max(1, message.payloadLength), source: source,
-            tos: control.trafficClass,
+            name: message.name, tos: control.trafficClass,
             isTruncated: message.flags & UInt32(MSG_TRUNC) != 0)
     }
 

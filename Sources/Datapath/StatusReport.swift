@@ -20,7 +20,8 @@ extension Datapath: StatusProvider {
             version: Release.version, host: configuration.host,
             uptimeSeconds: Int(startedAt.duration(to: .now).components.seconds),
             workers: workers.map(status(of:)), networks: networks, ports: ports, peers: peers,
-            counters: counterStatus(), underlay: underlay, process: .current())
+            counters: counterStatus(), underlay: underlay, process: .current(),
+            captures: captures().count)
     }
 
     public func endpoints() -> [EndpointEntry] {

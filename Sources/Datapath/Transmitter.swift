@@ -97,7 +97,12 @@ struct Transmitter: ~Copyable {
         }
         let waits = buildsTrains && segments
         guard let vectors = out.memory.takeVectors(waits ? SegmentPlan.trainLimit : 1) else {
-            out.drop(.outOfMemory, frames: 1, isCopy: isCopy, peer: peer)
+            let datagrams = Passage.Datagrams(
+                vectors: out.captures.single(datagram, length: length), count: 1,
+                segmentSize: 0, tos: tos, socket: sockets[Int(socket)])
+            out.drop(
+                .outOfMemory, frames: 1, isCopy: isCopy, peer: peer,
+                .datagrams(datagrams, peer: peer))
             return
         }
         vectors[0] = iovec(iov_base: datagram, iov_len: length)
@@ -137,10 +142,10 @@ struct Transmitter: ~Copyable {
         while open != 0 { close(open.trailingZeroBitCount, &out) }
     }
 
-    /// Cuts a superframe and sends its segments.
+    /// Cuts a superframe, which came by `passage`, and sends its segments.
     mutating func send(
         _ plan: SegmentPlan, vxlan: UInt64, peer: UInt16, hash: UInt32, tos: UInt8, isCopy: Bool,
-        _ out: inout Outlet
+        _ passage: Passage, _ out: inout Outlet
     ) {
         let socket = socket(for: hash)
         let slot = slot(peer, socket)
@@ -153,7 +158,7 @@ struct Transmitter: ~Copyable {
                 let headers = out.memory.takeScratch(range.count &* SegmentPlan.scratchLength)
             else {
                 out.drop(
-                    .outOfMemory, frames: plan.count &- first, isCopy: isCopy, peer: peer)
+                    .outOfMemory, frames: plan.count &- first, isCopy: isCopy, peer: peer, passage)
                 return
             }
             let (used, bytes) = plan.emit(
@@ -175,7 +180,12 @@ struct Transmitter: ~Copyable {
             kind: .send, isCopy: isCopy, target: peer, frames: UInt32(truncatingIfNeeded: frames),
             bytes: UInt32(truncatingIfNeeded: bytes &- frames &* VXLAN.headerLength))
         guard let message = out.memory.takeMessage() else {
-            out.drop(.outOfMemory, frames: frames, isCopy: isCopy, peer: peer)
+            let datagrams = Passage.Datagrams(
+                vectors: vectors, count: count, segmentSize: segmentSize, tos: tos,
+                socket: sockets[Int(socket)])
+            out.drop(
+                .outOfMemory, frames: frames, isCopy: isCopy, peer: peer,
+                .datagrams(datagrams, peer: peer))
             return
         }
         message.fill(

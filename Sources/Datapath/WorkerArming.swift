@@ -46,6 +46,9 @@ extension Worker {
             case .detach(let port): detach(port)
             case .resume: resume()
             case .begin: isReading = true
+            case .captures(let taps):
+                out.captures.replace(taps)
+                mailbox.acknowledge()
             case .stop: isStopping = true
             }
         }

@@ -16,6 +16,9 @@ struct PortFrame {
     var wireBytes: Int
     var port: UInt16
     var network: UInt16
+
+    @inline(__always)
+    var passage: Passage { .from(port: port, frame: bytes, length: length) }
 }
 
 extension Worker {
@@ -51,7 +54,9 @@ extension Worker {
         if WorkerPort.meansNoInterface(error) { tables.report(.portParked) }
         guard error > 0, !WorkerPort.meansNoFrame(error) else { return }
         count(from: port, frames: 1, bytes: 0)
-        drop(.malformedOffload, 1, port)
+        let nothing = Passage.from(port: port, frame: nil, length: 0)
+        if out.captures.seesPorts { out.captures.show(nothing, out.view.topology) }
+        drop(.malformedOffload, 1, port, nothing)
     }
 
     /// A virtio header and a frame: parse, decide, carry out.
@@ -61,9 +66,11 @@ extension Worker {
         let headerLength = Int(deliverer.ports[Int(port)].headerLength)
         let bytes = start + headerLength
         let length = length &- headerLength
+        let passage = Passage.from(port: port, frame: bytes, length: max(0, length))
+        if out.captures.seesPorts { out.captures.show(passage, out.view.topology) }
         guard length >= 0, let layout = FrameLayout.parse(bytes, length: length) else {
             count(from: port, frames: 1, bytes: max(0, length))
-            return drop(.runtFrame, 1, port)
+            return drop(.runtFrame, 1, port, passage)
         }
         var frame = PortFrame(
             bytes: bytes, length: length, virtio: VirtioHeader(at: start), layout: layout,
@@ -85,7 +92,7 @@ extension Worker {
             plan.count <= TurnMemory.segmentLimit
         else {
             count(from: frame.port, frames: 1, bytes: frame.length)
-            return drop(.malformedOffload, 1, frame.port)
+            return drop(.malformedOffload, 1, frame.port, frame.passage)
         }
         frame.frames = plan.count
         frame.wireBytes = plan.wireBytes
@@ -106,7 +113,7 @@ extension Worker {
             bytes: frame.wireBytes, frames: frame.frames, nanoseconds: WorkerTables.nanoseconds())
         guard let reason else { return false }
         out.view.counters.addPort(frame.port, .overLimitFromVM, frame.frames)
-        drop(reason, frame.frames, frame.port)
+        drop(reason, frame)
         return true
     }
 
@@ -118,7 +125,7 @@ extension Worker {
             guard
                 plan != nil
                     || Checksum.canComplete(frame.length, frame.layout, frame.virtio)
-            else { return drop(.malformedOffload, frame.frames, frame.port) }
+            else { return drop(.malformedOffload, frame) }
             deliverer.deliver(
                 frame.bytes, length: frame.length, frame.virtio, frames: frame.frames,
                 wireBytes: frame.wireBytes, to: port, isCopy: false, &out)
@@ -133,13 +140,13 @@ extension Worker {
                 frame.bytes, length: Int(length), VirtioHeader(), frames: 1,
                 wireBytes: Int(length), to: frame.port, isCopy: true, &out)
         case .drop(let reason):
-            drop(reason, frame.frames, frame.port)
+            drop(reason, frame)
         }
     }
 
     private mutating func send(_ frame: PortFrame, _ plan: SegmentPlan?, to peer: UInt16) {
         guard plan != nil || completeChecksum(frame) else {
-            return drop(.malformedOffload, frame.frames, frame.port)
+            return drop(.malformedOffload, frame)
         }
         encapsulate(frame, plan, to: peer, isCopy: false)
     }
@@ -149,7 +156,7 @@ extension Worker {
     private mutating func flood(_ frame: PortFrame, _ plan: SegmentPlan?) {
         var frame = frame
         guard plan != nil || completeChecksum(frame) else {
-            return drop(.malformedOffload, frame.frames, frame.port)
+            return drop(.malformedOffload, frame)
         }
         if plan == nil { frame.virtio = VirtioHeader() }
         let topology = out.view.topology
@@ -174,12 +181,12 @@ extension Worker {
             if (plan?.longestFrame ?? frame.length) > limit {
                 out.drop(
                     .tooBig, frames: frame.frames, isCopy: true, peer: peer,
-                    network: frame.network)
+                    network: frame.network, frame.passage)
             } else {
                 encapsulate(frame, plan, to: peer, isCopy: true)
             }
         }
-        guard copies > 0 else { return drop(.nobodyToFlood, frame.frames, frame.port) }
+        guard copies > 0 else { return drop(.nobodyToFlood, frame) }
         out.view.counters.add(.flooded, frame.frames)
         out.view.counters.add(.copies, copies &* frame.frames)
     }
@@ -192,7 +199,8 @@ extension Worker {
         let tos = ECN.encapsulate(frame.bytes, frame.layout)
         if let plan {
             transmitter.send(
-                plan, vxlan: vxlan, peer: peer, hash: hash, tos: tos, isCopy: isCopy, &out)
+                plan, vxlan: vxlan, peer: peer, hash: hash, tos: tos, isCopy: isCopy,
+                frame.passage, &out)
             return
         }
         // The VXLAN header takes the place of the end of the virtio header, which has been read:
@@ -219,7 +227,12 @@ extension Worker {
     }
 
     @inline(__always)
-    private func drop(_ reason: Drop, _ frames: Int, _ port: UInt16) {
-        out.drop(reason, frames: frames, isCopy: false, port: port)
+    private func drop(_ reason: Drop, _ frame: PortFrame) {
+        drop(reason, frame.frames, frame.port, frame.passage)
+    }
+
+    @inline(__always)
+    private func drop(_ reason: Drop, _ frames: Int, _ port: UInt16, _ passage: Passage) {
+        out.drop(reason, frames: frames, isCopy: false, port: port, passage)
     }
 }

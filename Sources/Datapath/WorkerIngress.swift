@@ -20,43 +20,60 @@ extension Worker {
         let frames = train.length == 0 ? 1 : (train.length &+ size &- 1) / size
         counters.add(.messagesReceived)
         counters.add(.fromUnderlay, frames)
-        guard !train.isTruncated else { return counters.drop(.truncatedDatagram, frames: frames) }
+        if out.captures.seesUnderlay { show(train, nil) }
+        guard !train.isTruncated else {
+            counters.drop(.truncatedDatagram, frames: frames)
+            if out.captures.seesDrops { show(train, .truncatedDatagram) }
+            return
+        }
         guard let peer = out.view.topology.peer(at: train.source) else {
-            return counters.drop(.unknownPeer, frames: frames)
+            counters.drop(.unknownPeer, frames: frames)
+            if out.captures.seesDrops { show(train, .unknownPeer) }
+            return
         }
         counters.addPeer(peer, .receivedFrames, frames)
         counters.addPeer(
             peer, .receivedBytes, max(0, train.length &- frames &* VXLAN.headerLength))
         var offset = 0
         repeat {
-            let length = min(size, train.length &- offset)
-            decapsulate(train.bytes + offset, length: length, tos: train.tos, peer)
+            decapsulate(train.datagram(at: offset), peer)
             offset &+= size
         } while offset < train.length
     }
 
+    /// Shows the datagrams of a train to the captures.
+    private func show(_ train: UnderlayTrain, _ reason: Drop?) {
+        var offset = 0
+        repeat {
+            out.captures.show(
+                .received(train.datagram(at: offset)), reason: reason, out.view.topology)
+            offset &+= train.datagramLength
+        } while offset < train.length
+    }
+
     /// One datagram: admit, parse, decide, carry out.
-    private mutating func decapsulate(
-        _ datagram: UnsafeMutableRawPointer, length: Int, tos: UInt8, _ peer: UInt16
-    ) {
+    private mutating func decapsulate(_ datagram: UnderlayDatagram, _ peer: UInt16) {
         let network: UInt16
-        switch Ingress.admit(datagram, length: length, peer: peer, out.view) {
+        switch Ingress.admit(datagram.bytes, length: datagram.length, peer: peer, out.view) {
         case .network(let index): network = index
-        case .drop(let reason): return drop(reason, peer)
+        case .drop(let reason): return drop(reason, peer, datagram)
         }
-        let frame = datagram + VXLAN.headerLength
-        let length = length &- VXLAN.headerLength
+        let frame = datagram.bytes + VXLAN.headerLength
+        let length = datagram.length &- VXLAN.headerLength
         guard let layout = FrameLayout.parse(frame, length: length) else {
-            return drop(.runtFrame, peer, network)
+            return drop(.runtFrame, peer, network: network, datagram)
         }
         let verdict = Ingress.decide(
-            frame, layout: layout, outerTOS: tos, peer: peer, network: network, out.view)
+            frame, layout: layout, outerTOS: datagram.tos, peer: peer, network: network, out.view)
         switch verdict {
         case .deliver(let port): deliver(frame, length, layout, to: port)
-        case .flood: floodLocally(frame, length, network, peer)
-        case .drop(let reason): drop(reason, peer, network)
+        case .flood:
+            if !floodLocally(frame, length, network) {
+                drop(.nobodyToFlood, peer, network: network, datagram)
+            }
+        case .drop(let reason): drop(reason, peer, network: network, datagram)
         // Nothing from the underlay is sent on into it or answered.
-        case .send, .reply: drop(.splitHorizon, peer, network)
+        case .send, .reply: drop(.splitHorizon, peer, network: network, datagram)
         }
     }
 
@@ -86,10 +103,11 @@ extension Worker {
         coalescer.reset()
     }
 
-    /// To every port of the network on this host; never back into a tunnel.
+    /// To every port of the network on this host; never back into a tunnel. False if there is no
+    /// such port.
     private mutating func floodLocally(
-        _ frame: UnsafeMutableRawPointer, _ length: Int, _ network: UInt16, _ peer: UInt16
-    ) {
+        _ frame: UnsafeMutableRawPointer, _ length: Int, _ network: UInt16
+    ) -> Bool {
         let topology = out.view.topology
         let ports = topology.network(network).pointee.ports
         let isGroup = MACAddress(at: frame).isMulticast
@@ -104,13 +122,17 @@ extension Worker {
                 frame, length: length, VirtioHeader(), frames: 1, wireBytes: length, to: port,
                 isCopy: true, &out)
         }
-        guard copies > 0 else { return drop(.nobodyToFlood, peer, network) }
+        guard copies > 0 else { return false }
         out.view.counters.add(.flooded)
         out.view.counters.add(.copies, copies)
+        return true
     }
 
     @inline(__always)
-    private func drop(_ reason: Drop, _ peer: UInt16, _ network: UInt16? = nil) {
-        out.view.counters.drop(reason, frames: 1, peer: peer, network: network)
+    private func drop(
+        _ reason: Drop, _ peer: UInt16, network: UInt16? = nil, _ datagram: UnderlayDatagram
+    ) {
+        out.drop(
+            reason, frames: 1, isCopy: false, peer: peer, network: network, .received(datagram))
     }
 }

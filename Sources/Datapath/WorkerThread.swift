@@ -95,6 +95,8 @@ final class WorkerThread: @unchecked Sendable {
     /// Lengths of the ring's queues.
     static let submissionEntries: UInt32 = 2048
     static let completionEntries: UInt32 = 16384
+    /// Frames of a turn that wait to be merged.
+    static let coalescerCapacity = 4096
 
     private func makeWorker() throws(UringError) -> Worker {
         let ring = try Ring(
@@ -109,7 +111,13 @@ final class WorkerThread: @unchecked Sendable {
             stride: WorkerThread.bufferStride, prefault: false, hugePages: true,
             published: false)
         return Worker(
-            out: Outlet(ring: ring, view: tables.view()),
+            out: Outlet(
+                ring: ring, view: tables.view(),
+                captures: CapturePoints(
+                    underlay: parts.underlay,
+                    sockets: zip(parts.transmitter.sockets, parts.transmitter.ports).map {
+                        (socket: $0, port: $1)
+                    })),
             portBuffers: ReceiveBuffers(portBuffers),
             underlayBuffers: ReceiveBuffers(underlayBuffers),
             transmitter: Transmitter(
@@ -117,7 +125,8 @@ final class WorkerThread: @unchecked Sendable {
                 isIPv6: parts.underlay.address.isIPv6, segments: parts.segments,
                 trains: parts.trains),
             deliverer: Deliverer(capacity: parts.portCapacity),
-            coalescer: Coalescer(capacity: 4096), spinner: Spinner(parts.spinning),
+            coalescer: Coalescer(capacity: WorkerThread.coalescerCapacity),
+            spinner: Spinner(parts.spinning),
             settings: parts.settings, tables: tables, mailbox: mailbox,
             receives: ReceiveRequests(underlaySocket: parts.receiver.fileDescriptor))
     }

@@ -31,6 +31,7 @@ package enum StatusScreen {
                 text += "  without \(name)" + (feature.reason.map { ": \($0)" } ?? "") + "\n"
             }
         }
+        if status.captures > 0 { text += "captures running: \(status.captures)\n" }
         return text + warnings(status)
     }
 

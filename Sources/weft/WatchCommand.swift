@@ -36,20 +36,22 @@ struct WatchCommand: ParsableCommand {
                 line = []
             }
         }
-        FileHandle.standardError.write(Data("weftd has ended\n".utf8))
-        throw ExitCode(1)
+        throw ControlError.notRunning(socket: daemon.socket, reason: "it has ended; it was on")
     }
 
     private func show(_ line: [UInt8]) throws {
         // A newer daemon may tell of what this program does not know.
         guard let event = try? JSON.decode(Event.self, from: line) else {
-            if kinds.isEmpty { FileHandle.standardOutput.write(Data(line + [0x0a])) }
+            if kinds.isEmpty { say(String(decoding: line, as: UTF8.self)) }
             return
         }
         guard kinds.isEmpty || kinds.contains(event.event) else { return }
-        let text = daemon.json ? String(decoding: line, as: UTF8.self) : EventLine.render(event)
+        say(daemon.json ? String(decoding: line, as: UTF8.self) : EventLine.render(event))
+    }
+
+    /// Whoever reads through a pipe wants it now.
+    private func say(_ text: String) {
         print(text)
-        // Whoever reads through a pipe wants it now.
         fflush(nil)
     }
 }

@@ -18,6 +18,7 @@ struct Weft: ParsableCommand {
                 subcommands: [
                     StatusCommand.self, StatsCommand.self, TopCommand.self, WatchCommand.self,
                     TraceCommand.self,
+                    CaptureCommand.self,
                 ]),
             CommandGroup(
                 name: "Look and change",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Catalog
 import ControlAPI
 import Datapath
@@ -148,7 +149,7 @@ struct Weftd: ParsableCommand {
         let server = ControlServer(
             socket: path, mode: configuration.control.mode,
             group: configuration.control.group,
-            routes: controlRoutes(state, datapath, datapath.events),
+            routes: controlRoutes(state, datapath, datapath.events) + captureRoutes(datapath),
             logger: logger,
             whenReady: { manager?.ready(datapath.summary) })
         try await withThrowingTaskGroup(of: Void.self) { tasks in

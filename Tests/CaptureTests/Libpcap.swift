@@ -2,10 +2,10 @@ import ControlAPI
 import Glibc
 
 /// libpcap's own interpreter of classic BPF, where the library is installed.
-struct Libpcap: @unchecked Sendable {
+struct Libpcap: Sendable {
     private typealias Filter =
-        @convention(c) (UnsafeRawPointer, UnsafePointer<UInt8>, UInt32, UInt32) -> UInt32
-    private typealias Validate = @convention(c) (UnsafeRawPointer, Int32) -> Int32
+        @convention(c) @Sendable (UnsafeRawPointer, UnsafePointer<UInt8>, UInt32, UInt32) -> UInt32
+    private typealias Validate = @convention(c) @Sendable (UnsafeRawPointer, Int32) -> Int32
 
     static let shared = Libpcap()
 

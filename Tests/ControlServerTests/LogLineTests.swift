@@ -44,7 +44,7 @@ struct LogLineTests {
             .info, "a\nb\u{1b}[2J\u{2028}c", ["name": "x y", "none": "", "quote": "\"\\\n"])
         #expect(
             text(line, journal)
-                == #"<6>a\nb\u{001B}[2J\u{2028}c name="x y" none="" quote="\"\\\n""# + "\n")
+                == #"<6>a\nb\u{1B}[2J\u{2028}c name="x y" none="" quote="\"\\\n""# + "\n")
         let object = text(line, json)
         #expect(object.hasPrefix(#"{"level":"info","message":"a\nb\u001b[2J"#), "\(object)")
         #expect(object.filter { $0 == "\n" }.count == 1)

@@ -35,7 +35,8 @@ struct SchemaTests {
             let events = EventHub()
             let state = DesiredState(
                 start, follower: FakeFollower(), events: events, logger: quiet)
-            let routes = controlRoutes(state, FixedProvider(), events)
+            let routes =
+                controlRoutes(state, FixedProvider(), events) + captureRoutes(FixedCaptures())
             #expect(keys("paths") == Set(routes.map(\.path)))
             for route in routes {
                 let methods = keys("paths", route.path).subtracting(["parameters"])

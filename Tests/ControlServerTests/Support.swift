@@ -99,3 +99,27 @@ final class BlockingThread: Sendable {
 
     func join() { done.wait() }
 }
+
+/// Captures a few bytes, as often as it is asked to.
+final class FixedCaptures: CaptureProvider {
+    private let asked = Mutex<[CaptureRequest]>([])
+    /// What it was asked for.
+    var requests: [CaptureRequest] { asked.withLock { $0 } }
+
+    func startCapture(
+        _ request: CaptureRequest
+    ) throws -> (id: Int, pieces: AsyncStream<[UInt8]>) {
+        asked.withLock { $0.append(request) }
+        let pieces = AsyncStream { continuation in
+            for piece in [[1, 2, 3], [], [4]] as [[UInt8]] { continuation.yield(piece) }
+            continuation.finish()
+        }
+        return (7, pieces)
+    }
+
+    func captures() -> [CaptureStatus] {
+        [CaptureStatus(id: 7, request: CaptureRequest(), seconds: 1, captured: 2, lost: 3)]
+    }
+
+    func endCapture(_ id: Int) -> Bool { id == 7 }
+}

@@ -13,6 +13,8 @@ enum Ratchet {
     /// Types that are sendable by assertion: memory that one thread writes and others read
     /// by atomics that the compiler does not see through, and handles of the C library.
     static let uncheckedSendable = [
+        "Sources/Capture/CaptureRing.swift": 1,
+        "Sources/Capture/PacketFilter.swift": 1,
         "Sources/Datapath/Datapath.swift": 1,
         "Sources/Datapath/Keeper.swift": 1,
         "Sources/Datapath/WorkerThread.swift": 2,
