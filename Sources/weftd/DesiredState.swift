@@ -44,6 +44,11 @@ package actor DesiredState {
         revision = Self.revision(of: start.configuration)
         self.follower = follower
         self.logger = logger
+        do {
+            try start.checkWritable()
+        } catch {
+            logger.warning("nothing can be set through the API: \(error)")
+        }
     }
 
     /// Has the host be what the file and `new` say.
@@ -196,11 +201,6 @@ package struct StartingState: Sendable {
             (overlay, suspended) = (Overlay(), set)
             logger.error(
                 "what was set through the API does not fit \(path), and is not in force: \(error)")
-        }
-        do {
-            try checkWritable()
-        } catch {
-            logger.warning("nothing can be set through the API: \(error)")
         }
     }
 
