@@ -4,6 +4,7 @@
 // not keep up (a full pipe, a stopped journal, a slow disk) holds up nobody: what finds the memory
 // full is lost, counted, and told of.
 
+import CLinux
 import Dispatch
 import Foundation
 import Glibc
