@@ -29,6 +29,8 @@ final class Keeper: @unchecked Sendable {
     var ports: [AttachedPort?]
     /// The captures that run.
     var captures: [RunningCapture] = []
+    /// Captures whose memory is taken: those that run, and those that nobody has read to the end.
+    var capturesHeld = 0
     /// The rows of ports whose devices pass frames, as far as that was told.
     var upPorts: Set<Int> = []
     /// The last reason why a port could not be attached, to say each once.

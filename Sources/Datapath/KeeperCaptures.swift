@@ -49,9 +49,9 @@ extension Keeper {
     /// Has the workers show packets to a capture. Nil if they do, else why not.
     func begin(_ capture: RunningCapture) -> CaptureRefusal? {
         let request = capture.request
-        guard captures.count < CapturePoints.most else {
+        guard capturesHeld < CapturePoints.most else {
             return CaptureRefusal(
-                .tooMany, "\(captures.count) captures run, and no more may: end one first")
+                .tooMany, "\(capturesHeld) captures run, and no more may: end one first")
         }
         if let port = request.port, rows.ports.row(of: port) == nil {
             return CaptureRefusal(.notFound, "there is no port \(port)")
@@ -66,6 +66,7 @@ extension Keeper {
             capture.keep()
             return CaptureRefusal(.tooMany, "a worker does not answer")
         }
+        capturesHeld += 1
         logger.info(
             "capture \(capture.id) begins",
             metadata: ["of": "\(request.place)", "filter": "\(request.expression ?? "none")"])
@@ -158,6 +159,7 @@ private final class CaptureHandle: Sendable {
         let (keeper, capture) = (keeper, capture)
         keeper.post {
             keeper.end(capture)
+            keeper.capturesHeld -= 1
             capture.free()
         }
     }

@@ -91,13 +91,22 @@ struct CaptureCommand: ParsableCommand {
         }
         var isRead = true
         try withExtendedLifetime(interruption) {
-            while let chunk = try stream.next() {
+            while let chunk = try next(&stream) {
                 try reader.take(chunk) { block, kind in
                     guard isRead else { return }
                     isRead = try sink.write(block, kind)
                     if !isRead { interruption.end() }
                 }
             }
+        }
+    }
+
+    /// The next piece of the stream.
+    private func next(_ stream: inout ReplyStream) throws -> [UInt8]? {
+        do {
+            return try stream.next()
+        } catch ControlError.malformedReply, ControlError.system {
+            throw ControlError.notRunning(socket: daemon.socket, reason: "it has ended; it was on")
         }
     }
 

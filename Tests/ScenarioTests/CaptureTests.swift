@@ -216,6 +216,24 @@ extension Scenarios {
             }
         }
 
+        @Test("a client of a daemon that ends says so, and what it has")
+        func daemonEnds() throws {
+            try scenario { play in
+                let (hosts, near, far) = try pair(play)
+                try play.startAll()
+                let capture = try PacketCapture(play, hosts[0], ["icmp"])
+                try play.expectReachable(Station(near), Station(far))
+                #expect(try eventually { try captures(play, hosts[0]).first?.captured == 12 })
+                try pause(.milliseconds(200))
+                play.daemons[0].process.stop()
+                #expect(try eventually(within: 15) { !capture.process.isRunning })
+                #expect(
+                    capture.log.contains("weftd is not running (it has ended"), "\(capture.log)")
+                #expect(capture.summary == .init(captured: 12, lost: 0), "\(capture.log)")
+                #expect(try capture.packets(["frame.len"]).count == 12)
+            }
+        }
+
         private func pair(_ play: Scenario) throws -> (hosts: [Host], near: VM, far: VM) {
             let hosts = try play.hosts(2)
             let near = try play.vm("near", 1, on: hosts[0])
